@@ -1,0 +1,1 @@
+"""The brain: features, model, policy, shadow book."""

@@ -1,0 +1,16 @@
+// hft._native: the shared-memory contract and feedd's decoder, seen from Python.
+#include <nanobind/nanobind.h>
+
+#include "hft/schema/layout_hash.hpp"
+#include "python/bindings.hpp"
+
+namespace nb = nanobind;
+
+NB_MODULE(_native, module) {
+  module.def(
+      "schema_bfbs",
+      [] { return nb::bytes(reinterpret_cast<const char*>(hft::SCHEMA_BFBS), sizeof hft::SCHEMA_BFBS); },
+      "The flatc binary schema that this build's records were made from.");
+  module.attr("LAYOUT_HASH") = hft::LAYOUT_HASH;
+  hft::python::bind_regions(module);
+}

@@ -1,0 +1,1 @@
+"""What braind, watchd and the people's `hft` command share: layout, regions, configuration, clock, log."""
