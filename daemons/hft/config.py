@@ -1,0 +1,245 @@
+"""The suite's one configuration file, strict: `load(path)` gives a frozen `Config` or a `ConfigError` by key.
+
+deploy/hft.toml documents every key with its default and range. feedd reads the same file with
+daemons/feedd/src/runtime/config.cpp; tests/feedd/daemon/test_config.py holds the two to the same refusals.
+
+    hft config check FILE     exit code 0: every daemon accepts it; 1: says which key is wrong and why
+
+Errors: ConfigError (key, problem). `key` is the full path, e.g. ``feedd.feed.line_a``; empty when the file
+can not be read or is not TOML.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+CORE_MAX = 1023  # CPU_SETSIZE - 1
+Core = Annotated[int, Meta(ge=-1, le=CORE_MAX)]
+Idle = Literal["spin", "backoff"]
+
+
+class ConfigError(ValueError):
+    """One refused key. `key` is its full path ("" = the file as a whole), `problem` says why."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}" if key else problem)
+        self.key = key
+        self.problem = problem
+
+
+class Run(Struct, frozen=True, forbid_unknown_fields=True):
+    directory: str = "/dev/hugepages/hft"
+    huge_pages: Literal["require", "allow_small"] = "require"
+    mode: Literal["observe", "paper", "live"] = "observe"
+
+
+class Cores(Struct, frozen=True, forbid_unknown_fields=True):
+    """-1 and an empty tuple: not pinned."""
+
+    market: Core = -1
+    gateway: Core = -1
+    brain: Core = -1
+    housekeeping: Annotated[tuple[Annotated[int, Meta(ge=0, le=CORE_MAX)], ...], Meta(max_length=1024)] = ()
+
+
+class Capacity(Struct, frozen=True, forbid_unknown_fields=True):
+    market_ring_records: Annotated[int, Meta(ge=1024, le=1 << 26)] = 1 << 20
+    updates_ring_records: Annotated[int, Meta(ge=1024, le=1 << 22)] = 1 << 16
+    instruments: Annotated[int, Meta(ge=16, le=65536)] = 16384
+    orders: Annotated[int, Meta(ge=1024, le=1 << 26)] = 1 << 22
+    levels: Annotated[int, Meta(ge=1024, le=1 << 26)] = 1 << 20
+
+
+class Feed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    protocol: Literal["itch50"] = "itch50"
+    line_a: str
+    line_b: str = ""
+    interface: str = "127.0.0.1"
+    request_server: str = ""
+    trading_date: str = "today"
+    join: Literal["start", "live"] = "start"
+    reorder_window_messages: Annotated[int, Meta(ge=1, le=1 << 20)] = 65536
+    gap_timeout_ms: Annotated[int, Meta(ge=1, le=60_000)] = 200
+    request_interval_ms: Annotated[int, Meta(ge=1, le=60_000)] = 5
+    silence_alarm_ms: Annotated[int, Meta(ge=10, le=3_600_000)] = 3000
+    tick_interval_us: Annotated[int, Meta(ge=10, le=10_000_000)] = 1000
+    receive_buffer_bytes: Annotated[int, Meta(ge=65536, le=1 << 30)] = 16 << 20
+    busy_poll_us: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
+class Feedd(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    idle: Idle = "spin"
+    capacity: Capacity = Capacity()
+    feed: Feed
+
+
+class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    idle: Idle = "spin"
+    model: str
+    strategy: str = "braind.strategies.imbalance:ImbalanceStrategy"
+    symbols: Annotated[tuple[str, ...], Meta(min_length=1, max_length=4096)]
+    intents_ring_records: Annotated[int, Meta(ge=16, le=65536)] = 4096
+    accept_partial_books: bool = False
+    decision_interval_us: Annotated[int, Meta(ge=0, le=10_000_000)] = 100
+    score_threshold: Annotated[float, Meta(ge=0.34, le=1.0)] = 0.55
+    order_quantity: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    run: Run = Run()
+    cores: Cores = Cores()
+    feedd: Feedd
+    braind: Braind | None = None  # None: the file has no [braind], feedd runs alone
+
+
+def load(path: str | Path) -> Config:
+    """Read and check the whole file. Raises ConfigError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("", f"can not read it: {error}") from error
+    return parse(text)
+
+
+def parse(text: str) -> Config:
+    """Check the text of a configuration file. Raises ConfigError for the first key that is wrong."""
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError("", f"not TOML: {error}") from error
+    for key in ("feedd", "feedd.feed"):  # so that a missing section is named by the key it lacks
+        _section(tree, key)
+    try:
+        config = msgspec.convert(tree, Config, strict=True)
+    except msgspec.ValidationError as error:
+        raise _named(str(error)) from None
+    _check_run(config)
+    _check_feed(config.feedd.feed)
+    if config.braind is not None:
+        _check_braind(config.braind)
+    return config
+
+
+def _section(tree: dict[str, Any], key: str) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        tree = tree[parent]
+    if not isinstance(tree.setdefault(last, {}), dict):
+        raise ConfigError(key, "expected a section")
+
+
+def _named(message: str) -> ConfigError:
+    """msgspec's "Expected `int` <= 5 - at `$.a.b`" as key and problem."""
+    problem, _, place = message.partition(" - at `$")
+    section = place.rstrip("`").lstrip(".")
+    lacking = re.fullmatch(r"Object (?:contains unknown|missing required) field `(.*)`", problem)
+    if not lacking:
+        return ConfigError(section, problem[0].lower() + problem[1:])
+    key = f"{section}.{lacking[1]}" if section else lacking[1]
+    return ConfigError(key, "unknown key" if "unknown" in problem else "missing, it has no default")
+
+
+def _check_run(config: Config) -> None:
+    if not config.run.directory.startswith("/") or "\0" in config.run.directory:
+        raise ConfigError("run.directory", f'"{config.run.directory}" is not an absolute path')
+    capacity = config.feedd.capacity
+    _check_power_of_two("feedd.capacity.market_ring_records", capacity.market_ring_records)
+    _check_power_of_two("feedd.capacity.updates_ring_records", capacity.updates_ring_records)
+    taken: dict[int, str] = {}
+    for name in ("market", "gateway", "brain"):
+        _take_core(taken, f"cores.{name}", getattr(config.cores, name))
+    for index, core in enumerate(config.cores.housekeeping):
+        _take_core(taken, f"cores.housekeeping[{index}]", core)
+
+
+def _take_core(taken: dict[int, str], key: str, core: int) -> None:
+    if core == -1:
+        return
+    if core in taken:
+        raise ConfigError(key, f"{core} is already {taken[core]}")
+    taken[core] = key
+
+
+def _check_feed(feed: Feed) -> None:
+    _check_endpoint("feedd.feed.line_a", feed.line_a)
+    if feed.line_b:
+        _check_endpoint("feedd.feed.line_b", feed.line_b)
+        if feed.line_b == feed.line_a:
+            raise ConfigError("feedd.feed.line_b", f'"{feed.line_b}" is line_a')
+    if not _is_address(feed.interface) or ipaddress.IPv4Address(feed.interface).is_multicast:
+        raise ConfigError("feedd.feed.interface", f'"{feed.interface}" is not the IPv4 address of an interface')
+    if feed.request_server:
+        _check_endpoint("feedd.feed.request_server", feed.request_server)
+        if ipaddress.IPv4Address(feed.request_server.partition(":")[0]).is_multicast:
+            raise ConfigError("feedd.feed.request_server", f'"{feed.request_server}" is a multicast group')
+    if feed.trading_date != "today" and not _is_date(feed.trading_date):
+        raise ConfigError("feedd.feed.trading_date", f'"{feed.trading_date}" is neither YYYY-MM-DD nor "today"')
+
+
+def _check_braind(braind: Braind) -> None:
+    if not braind.model or "\0" in braind.model:
+        raise ConfigError("braind.model", "empty")
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", braind.strategy, re.ASCII):
+        raise ConfigError("braind.strategy", f'"{braind.strategy}" is not module:Class')
+    seen: set[str] = set()
+    for index, symbol in enumerate(braind.symbols):
+        key = f"braind.symbols[{index}]"
+        if not re.fullmatch(r"[!-~]{1,16}", symbol):
+            raise ConfigError(key, f'"{symbol}" is not a symbol (1 to 16 printable ASCII characters)')
+        if symbol in seen:
+            raise ConfigError(key, f'"{symbol}" is named twice')
+        seen.add(symbol)
+    _check_power_of_two("braind.intents_ring_records", braind.intents_ring_records)
+
+
+def _check_power_of_two(key: str, value: int) -> None:
+    if value & (value - 1):
+        raise ConfigError(key, f"{value} is not a power of two")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(text)) == text
+    except ValueError:
+        return False
+
+
+def _check_endpoint(key: str, text: str) -> None:
+    address, _, port = text.partition(":")
+    if not (_is_address(address) and re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) <= 65535):
+        raise ConfigError(key, f'"{text}" is not address:port')
+
+
+def _is_date(text: str) -> bool:
+    if not re.fullmatch(r"(19[789]|20\d|21\d)\d-\d\d-\d\d", text, re.ASCII):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the configuration file, e.g. /etc/hft/hft.toml")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`hft config check FILE`: 0 when every daemon would accept it, 1 with the full path of the wrong key."""
+    try:
+        config = load(arguments.file)
+    except ConfigError as error:
+        print(f"hft config check: {arguments.file}: {error}", file=sys.stderr)
+        return 1
+    print(f"{arguments.file}: good" + ("" if config.braind else " for feedd; without [braind], braind will not start"))
+    return 0
