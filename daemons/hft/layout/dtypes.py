@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def _dtype_of(struct: Struct) -> np.dtype[np.void]:
         element: object = _SCALARS.get(field.type) or dtype(field.type)
         formats.append((element, (field.count,)) if field.count else element)
     return np.dtype(
-        {  # type: ignore[call-overload]
+        {
             "names": [field.name for field in struct.fields],
             "formats": formats,
             "offsets": [field.offset_bytes for field in struct.fields],
@@ -51,18 +52,24 @@ def _values(enum_name: str) -> list[tuple[str, int]]:
     return list(schema().enums[enum_name].values)
 
 
+def _enum(enum_name: str, base: Any = IntEnum) -> Any:
+    """The members come from the schema at run time, so a type checker can not know them: Any."""
+    return base(enum_name, _values(enum_name))
+
+
 MARKET_EVENT = dtype("MarketEvent")
 BOARD_ENTRY = dtype("BoardEntry")
 ORDER_INTENT = dtype("OrderIntent")
 ORDER_UPDATE = dtype("OrderUpdate")
 
-RegionKind = IntEnum("RegionKind", _values("RegionKind"))  # type: ignore[misc]
-EventKind = IntEnum("EventKind", _values("EventKind"))  # type: ignore[misc]
-Side = IntEnum("Side", _values("Side"))  # type: ignore[misc]
-TradeState = IntEnum("TradeState", _values("TradeState"))  # type: ignore[misc]
-BookValidity = IntEnum("BookValidity", _values("BookValidity"))  # type: ignore[misc]
-EventFlags = IntFlag("EventFlags", _values("EventFlags"))  # type: ignore[misc]
-IntentAction = IntEnum("IntentAction", _values("IntentAction"))  # type: ignore[misc]
-TimeInForce = IntEnum("TimeInForce", _values("TimeInForce"))  # type: ignore[misc]
-UpdateKind = IntEnum("UpdateKind", _values("UpdateKind"))  # type: ignore[misc]
-RefusalReason = IntEnum("RefusalReason", _values("RefusalReason"))  # type: ignore[misc]
+RegionKind = _enum("RegionKind")
+EventKind = _enum("EventKind")
+Side = _enum("Side")
+TradeState = _enum("TradeState")
+BookValidity = _enum("BookValidity")
+EventFlags = _enum("EventFlags", IntFlag)
+IntentAction = _enum("IntentAction")
+TimeInForce = _enum("TimeInForce")
+UpdateKind = _enum("UpdateKind")
+RefusalReason = _enum("RefusalReason")
+StatKind = _enum("StatKind")

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flatbuffers import encode, number_types, packer
-from flatbuffers.table import Table
+from flatbuffers import encode, number_types, packer  # type: ignore[import-untyped]
+from flatbuffers.table import Table  # type: ignore[import-untyped]
 
 # reflection.fbs BaseType -> (name, size in bytes); what structs may hold.
 SCALARS = {
@@ -71,9 +71,9 @@ class Schema:
                 array = f"[{field.count}]" if field.count else ""
                 enum = f" ({field.enum})" if field.enum else ""
                 lines.append(f"  {field.offset_bytes:5d} {field.name} {field.type}{array}{enum}")
-        for enum in self.enums.values():
-            lines.append(f"enum {enum.name} {enum.type}")
-            lines += [f"  {value:5d} {name}" for name, value in enum.values]
+        for listed in self.enums.values():
+            lines.append(f"enum {listed.name} {listed.type}")
+            lines += [f"  {value:5d} {name}" for name, value in listed.values]
         return "\n".join(lines) + "\n"
 
     def layout_hash(self) -> int:

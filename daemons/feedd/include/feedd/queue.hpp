@@ -18,7 +18,8 @@ class IntentProducer {
         head_(reinterpret_cast<std::uint64_t*>(intents.base() + RING_CONTROL_OFFSET)),
         capacity_(intents.capacity_records()),
         generation_(intents.generation()),
-        consumer_(reinterpret_cast<const std::uint64_t*>(&consumer)) {}
+        consumer_(reinterpret_cast<const std::uint64_t*>(&consumer)),
+        sequence_(control_word(*head_).load(std::memory_order_relaxed)) {}  // own word: no partner
 
   PushResult push(const schema::OrderIntent& intent) noexcept {
     // Words 0 and 1 of GatewayState: cursor, generation. The consumer stores the cursor first and the
@@ -30,7 +31,7 @@ class IntentProducer {
     if (sequence_ - consumed >= capacity_) return PushResult::FULL;
     const std::uint64_t sequence = ++sequence_;
     write_slot(slots_ + ((sequence - 1) & (capacity_ - 1)) * RECORD_WORDS<schema::OrderIntent>, intent, sequence);
-    control_word(*head_).store(sequence, std::memory_order_release);
+    control_word(*head_).store(sequence, std::memory_order_release);  // pairs with IntentConsumer::attach
     return PushResult::PUSHED;
   }
 
@@ -42,7 +43,7 @@ class IntentProducer {
   std::uint64_t capacity_;
   std::uint64_t generation_;
   const std::uint64_t* consumer_;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t sequence_;  // goes on where an earlier producer object of this generation stopped
 };
 
 class IntentConsumer {
@@ -50,13 +51,17 @@ class IntentConsumer {
   explicit IntentConsumer(schema::GatewayState& state) noexcept
       : state_(reinterpret_cast<std::uint64_t*>(&state)) {}
 
-  // Takes over a generation from its first record. The region must outlive the attachment.
+  // Takes over a generation behind what was pushed to an earlier consumer: a restarted gateway answers no
+  // intent of before. (Nothing can be pushed to a generation that was never attached.) The region must outlive
+  // the attachment.
   void attach(const Region& intents) noexcept {
     slots_ = reinterpret_cast<const std::uint64_t*>(intents.records());
     capacity_ = intents.capacity_records();
-    cursor_ = 0;
+    // Pairs with the release store of the head in IntentProducer::push.
+    cursor_ = control_word(*reinterpret_cast<const std::uint64_t*>(intents.base() + RING_CONTROL_OFFSET))
+                  .load(std::memory_order_acquire);
     control_word(state_[1]).store(0, std::memory_order_release);
-    control_word(state_[0]).store(0, std::memory_order_release);
+    control_word(state_[0]).store(cursor_, std::memory_order_release);
     control_word(state_[1]).store(intents.generation(), std::memory_order_release);
   }
 

@@ -27,7 +27,8 @@ class RingWriter {
   explicit RingWriter(Region& region) noexcept
       : slots_(reinterpret_cast<std::uint64_t*>(region.records())),
         head_(&ring_detail::head_of(region)),
-        mask_(region.capacity_records() - 1) {}
+        mask_(region.capacity_records() - 1),
+        sequence_(control_word(*head_).load(std::memory_order_relaxed)) {}  // own word: no partner
 
   // Publishes the next record and returns its sequence. Wait-free: no branch depends on a reader.
   std::uint64_t publish(const Record& record) noexcept {
@@ -44,7 +45,7 @@ class RingWriter {
   std::uint64_t* slots_;
   std::uint64_t* head_;
   std::uint64_t mask_;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t sequence_;
 };
 
 // Records [first_sequence, first_sequence + count), contiguous in memory.
@@ -87,13 +88,18 @@ class RingReader {
   // True while no slot of the grant has been reused. The writer goes in order, so the first one decides.
   [[nodiscard]] bool validate(const Grant& grant) const noexcept {
     std::atomic_thread_fence(std::memory_order_acquire);  // pairs with the release fence in write_slot
-    return control_word(*slot_of(grant.first_sequence)).load(std::memory_order_relaxed) == grant.first_sequence;
+    return grant.count == 0 ||
+           control_word(*slot_of(grant.first_sequence)).load(std::memory_order_relaxed) == grant.first_sequence;
   }
 
   void advance(std::uint64_t count) noexcept { cursor_ += count; }
+  // Goes on after `sequence`; what is skipped so is not counted as lost.
+  void seek(std::uint64_t sequence) noexcept { cursor_ = sequence; }
+
+  [[nodiscard]] std::uint64_t index_of(std::uint64_t sequence) const noexcept { return (sequence - 1) & mask_; }
 
   [[nodiscard]] const std::uint64_t* slot_of(std::uint64_t sequence) const noexcept {
-    return slots_ + ((sequence - 1) & mask_) * record_words_;
+    return slots_ + index_of(sequence) * record_words_;
   }
   [[nodiscard]] std::uint64_t head() const noexcept {
     return control_word(*head_).load(std::memory_order_acquire);  // pairs with RingWriter::publish

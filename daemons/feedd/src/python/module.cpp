@@ -13,4 +13,9 @@ NB_MODULE(_native, module) {
       "The flatc binary schema that this build's records were made from.");
   module.attr("LAYOUT_HASH") = hft::LAYOUT_HASH;
   hft::python::bind_regions(module);
+  hft::python::bind_rings(module);
+  hft::python::bind_queue(module);
+  hft::python::bind_board(module);
+  hft::python::bind_stats(module);
+  hft::python::bind_compiled(module);
 }

@@ -1,0 +1,72 @@
+// Broadcast rings for Python.
+#include <nanobind/nanobind.h>
+
+#include "feedd/ring.hpp"
+#include "python/bindings.hpp"
+#include "python/handles.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace hft::python {
+namespace {
+
+using schema::RegionKind;
+using Writer = RingWriter<Record128>;
+
+void construct_reader(RingReaderHandle* self, const Region& region, std::uint64_t cursor) {
+  require_kind(region, {RegionKind::MARKET_RING, RegionKind::UPDATES_RING, RegionKind::INTENTS_RING});
+  new (self) RingReaderHandle{RingReader(region, cursor), Grant{cursor + 1, 0}};
+}
+
+void construct_writer(Writer* self, Region& region) {
+  require_kind(region, {RegionKind::MARKET_RING, RegionKind::UPDATES_RING});
+  require_writable(region);
+  new (self) Writer(region);
+}
+
+std::uint64_t publish_many(Writer& writer, nb::handle records) {
+  const Buffer buffer(records, PyBUF_C_CONTIGUOUS);
+  if (buffer.size_bytes() % sizeof(Record128) != 0) throw nb::value_error("records of 128 bytes expected");
+  for (std::size_t offset = 0; offset < buffer.size_bytes(); offset += sizeof(Record128)) {
+    Record128 record;
+    std::memcpy(&record, buffer.data() + offset, sizeof record);
+    writer.publish(record);
+  }
+  return writer.sequence();
+}
+
+}  // namespace
+
+void bind_rings(nb::module_& module) {
+  nb::class_<RingReaderHandle>(module, "RingReader", "One reader's place in a ring (feedd/ring.hpp).")
+      .def("__init__", &construct_reader, "region"_a, "cursor"_a = 0, nb::keep_alive<1, 2>())
+      .def("poll", &RingReaderHandle::poll, "count_max"_a)
+      .def("validate", &RingReaderHandle::validate)
+      .def("advance",
+           [](RingReaderHandle& self, std::int64_t count) {
+             if (!self.advance(count)) throw nb::value_error("advance beyond the last grant");
+           },
+           "count"_a)
+      .def("seek",
+           [](RingReaderHandle& self, std::uint64_t sequence) {
+             self.ring.seek(sequence);
+             self.grant = {sequence + 1, 0};
+             self.advanced = 0;
+           },
+           "sequence"_a)
+      .def_prop_ro("start", &RingReaderHandle::start)
+      .def_prop_ro("cursor", [](const RingReaderHandle& self) { return self.ring.cursor(); })
+      .def_prop_ro("head", [](const RingReaderHandle& self) { return self.ring.head(); })
+      .def_prop_ro("lost_records", [](const RingReaderHandle& self) { return self.ring.lost_records(); })
+      .def_prop_ro("lag_records", [](const RingReaderHandle& self) { return self.ring.lag_records(); })
+      .def_prop_ro("address", [](const RingReaderHandle& self) { return reinterpret_cast<std::uintptr_t>(&self); });
+  nb::class_<Writer>(module, "RingWriter", "The writer of a ring of 128-byte records.")
+      .def("__init__", &construct_writer, "region"_a, nb::keep_alive<1, 2>())
+      .def("publish",
+           [](Writer& self, nb::handle record) { return self.publish(record_from<Record128>(record)); }, "record"_a)
+      .def("publish_many", &publish_many, "records"_a)
+      .def_prop_ro("sequence", &Writer::sequence);
+}
+
+}  // namespace hft::python
