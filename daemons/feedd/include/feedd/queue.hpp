@@ -65,6 +65,12 @@ class IntentConsumer {
     control_word(state_[1]).store(intents.generation(), std::memory_order_release);
   }
 
+  // Refuses producers from now on; the region may go.
+  void detach() noexcept {
+    slots_ = nullptr;
+    control_word(state_[1]).store(0, std::memory_order_release);  // pairs with the load in IntentProducer::push
+  }
+
   [[nodiscard]] bool attached() const noexcept { return slots_ != nullptr; }
 
   // Copies the next intent into private memory, once. False = nothing new.

@@ -86,7 +86,13 @@ class RegionMissing : public RegionError {
   using RegionError::RegionError;
 };
 
-// One daemon per directory: a lock held for life. A second instance gets a RegionError naming the first's pid.
+// Another instance holds the daemon's lock; the message names its pid.
+class AlreadyRunning : public RegionError {
+ public:
+  using RegionError::RegionError;
+};
+
+// One daemon per directory: a lock held for life. A second instance gets AlreadyRunning.
 class DaemonLock {
  public:
   // Creates `directory` (one level) when absent, takes <directory>/lock, sweeps "*.tmp.*" left by a dead writer.

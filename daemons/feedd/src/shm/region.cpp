@@ -227,8 +227,8 @@ DaemonLock::DaemonLock(const std::string& directory) {
     struct flock holder = request;
     const bool named = ::fcntl(descriptor_, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
     ::close(descriptor_);
-    throw RegionError(path + ": already held by pid " + (named ? std::to_string(holder.l_pid) : "?") +
-                      "; a second instance may not start");
+    throw AlreadyRunning(path + ": already held by pid " + (named ? std::to_string(holder.l_pid) : "?") +
+                         "; a second instance may not start");
   }
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.path().filename().string().find(".tmp.") != std::string::npos) std::filesystem::remove(entry.path());
