@@ -65,10 +65,14 @@ class IntentConsumer {
     control_word(state_[1]).store(intents.generation(), std::memory_order_release);
   }
 
-  // Refuses producers from now on; the region may go.
-  void detach() noexcept {
-    slots_ = nullptr;
+  // Refuses producers from now on; what they pushed can still be popped.
+  void close() noexcept {
     control_word(state_[1]).store(0, std::memory_order_release);  // pairs with the load in IntentProducer::push
+  }
+  // Closed, and the region may go.
+  void detach() noexcept {
+    close();
+    slots_ = nullptr;
   }
 
   [[nodiscard]] bool attached() const noexcept { return slots_ != nullptr; }
