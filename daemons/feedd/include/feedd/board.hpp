@@ -1,6 +1,7 @@
 // Board: the last depth snapshot of every instrument, each entry seqlocked by its own `version` word.
 // `sequence` names the ring record it reflects, so a late joiner reads the board and goes on in the ring.
 #pragma once
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 
@@ -20,6 +21,7 @@ class BoardWriter {
 
   // Replaces entry `instrument_id` (< capacity). The entry's own `version` is ignored.
   void write(std::uint32_t instrument_id, const schema::BoardEntry& entry) noexcept {
+    assert(instrument_id < capacity_);
     std::uint64_t* slot = entries_ + instrument_id * RECORD_WORDS<schema::BoardEntry>;
     std::uint64_t words[RECORD_WORDS<schema::BoardEntry>];
     std::memcpy(words, &entry, sizeof entry);
@@ -45,12 +47,12 @@ inline bool read_board_entry(const Region& board, std::uint32_t instrument_id, s
       reinterpret_cast<const std::uint64_t*>(board.records()) + instrument_id * RECORD_WORDS<schema::BoardEntry>;
   std::uint64_t words[RECORD_WORDS<schema::BoardEntry>];
   for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
-    words[0] = control_word(slot[0]).load(std::memory_order_acquire);
+    words[0] = control_word(slot[0]).load(std::memory_order_acquire);  // pairs with the last store in write
     if (words[0] & 1) continue;
     for (std::size_t i = 1; i < RECORD_WORDS<schema::BoardEntry>; ++i) {
       words[i] = control_word(slot[i]).load(std::memory_order_relaxed);
     }
-    std::atomic_thread_fence(std::memory_order_acquire);
+    std::atomic_thread_fence(std::memory_order_acquire);  // pairs with the release fence in write
     if (control_word(slot[0]).load(std::memory_order_relaxed) == words[0]) {
       std::memcpy(&out, words, sizeof out);
       return true;

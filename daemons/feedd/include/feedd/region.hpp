@@ -1,13 +1,17 @@
 // A region: one file of shared memory with one writer, born whole and never repaired in place.
 //
-//   create:  lock held → "<name>.tmp.<pid>" → fallocate → map, pre-fault, mlock → header LIVE
-//            → rename over <name> → the old generation's header says RETIRED
+//   create:  lock held → "<name>.tmp.<pid>" → fallocate → map, pre-fault, mlock → contents, header LIVE
+//            → the old generation's header says RETIRED → rename over <name>
 //   open:    read-only map → magic, layout hash, kind, size checked → generation remembered
 //
-// Readers poll `retired()` at leisure and open again; the old mapping stays valid until they drop it.
+// Readers look at `retired()` at leisure, open again and go on when the generation has changed; the old
+// mapping stays valid until they drop it. RETIRED comes before the rename, because a writer killed between the
+// two must not leave readers on a generation that nobody can reach any more to retire it; so a reader that
+// opens again may still get the retired one and tries later.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -34,11 +38,12 @@ struct RegionOptions {
   std::string path;                  // final name; its directory must exist and be writable
   schema::RegionKind kind = schema::RegionKind::NONE;
   std::uint64_t capacity_records = 0;
-  std::uint32_t record_bytes = 0;
+  std::uint32_t record_bytes = 0;    // the schema's size of this kind's record
   std::uint64_t extra_bytes = 0;     // after the records (stats values)
   std::uint64_t peer_generation = 0;
   bool require_huge_pages = false;   // refuse when the directory is not on hugetlbfs
   bool lock_memory = true;           // mlock; a refusal by RLIMIT_MEMLOCK is reported by locked()
+  std::function<void(std::byte* base)> fill;  // writes what must be there at birth (stats descriptors)
 };
 
 class Region {
@@ -70,7 +75,7 @@ class Region {
   [[nodiscard]] std::uint64_t generation() const noexcept { return header().generation(); }
   [[nodiscard]] std::uint64_t capacity_records() const noexcept { return header().capacity_records(); }
   [[nodiscard]] bool retired() const noexcept;
-  // Marks this generation as no longer written (clean end of its writer).
+  // Marks this generation as no longer written (clean end of its writer). Writers only.
   void retire() noexcept;
 
  private:
@@ -102,6 +107,7 @@ class DaemonLock {
   ~DaemonLock();
 
  private:
+  std::string directory_;
   int descriptor_ = -1;
 };
 

@@ -2,7 +2,8 @@
 //
 //   region | header | … | descriptor 0 … descriptor n-1 | values, one block of cache lines per writer thread |
 //
-// One thread writes a value, so an update is a relaxed load and store, no locked instruction.
+// One thread writes a value, so an update is a relaxed load and store, no locked instruction. Readers load
+// each word relaxed: every word is exact, count, sum and buckets of one histogram are not one moment.
 // Histogram: 16 linear buckets an octave (error at most 1/16), values 0 … 2^64-1, no allocation ever.
 #pragma once
 #include <array>
@@ -66,6 +67,7 @@ class Histogram {
 };
 
 // Declare everything, then create the region once, then take the handles.
+// Names are Prometheus-legal and, with their labels, unique; anything else throws RegionError.
 class StatsBuilder {
  public:
   std::size_t counter(std::string name, std::string unit, std::uint8_t writer, std::string labels = "");

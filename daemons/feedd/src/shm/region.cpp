@@ -2,23 +2,26 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <bit>
+#include <cassert>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "feedd/clock.hpp"
 
 namespace hft {
 namespace {
+
+constexpr std::size_t STATE_WORD = 2;  // of RegionHeader, after magic and layout_hash
 
 [[noreturn]] void fail(const std::string& what, const std::string& path) {
   throw RegionError(path + ": " + what + ": " + std::strerror(errno));
@@ -51,12 +54,60 @@ struct FileSystem {
   std::uint64_t free_bytes;
 };
 
+// hugetlbfs mounts without a size limit report no free blocks; the pool they draw from does.
+std::uint64_t free_huge_bytes(std::uint64_t page_bytes) {
+  std::ifstream pool("/sys/kernel/mm/hugepages/hugepages-" + std::to_string(page_bytes / 1024) +
+                     "kB/free_hugepages");
+  std::uint64_t pages = 0;
+  pool >> pages;
+  return pages * page_bytes;
+}
+
 FileSystem file_system_of(int descriptor, const std::string& path) {
   struct statfs info {};
   if (::fstatfs(descriptor, &info) != 0) fail("fstatfs", path);
-  const bool huge = info.f_type == HUGETLBFS_MAGIC;
   const auto block = static_cast<std::uint64_t>(info.f_bsize);
-  return {huge ? block : 4096u, huge, block * info.f_bavail};
+  if (info.f_type == HUGETLBFS_MAGIC) return {block, true, free_huge_bytes(block)};
+  return {4096u, false, block * info.f_bavail};
+}
+
+// 0: the kind has no record of its own in the schema.
+std::uint32_t schema_record_bytes(schema::RegionKind kind) {
+  switch (kind) {
+    case schema::RegionKind::MARKET_RING: return sizeof(schema::MarketEvent);
+    case schema::RegionKind::MARKET_BOARD: return sizeof(schema::BoardEntry);
+    case schema::RegionKind::GATEWAY_STATE: return sizeof(schema::GatewayState);
+    case schema::RegionKind::UPDATES_RING: return sizeof(schema::OrderUpdate);
+    case schema::RegionKind::INTENTS_RING: return sizeof(schema::OrderIntent);
+    case schema::RegionKind::STATS: return sizeof(schema::StatDescriptor);
+    case schema::RegionKind::FENCE: return sizeof(schema::Fence);
+    case schema::RegionKind::NONE:
+    case schema::RegionKind::VETO: break;
+  }
+  return 0;
+}
+
+bool is_ring(schema::RegionKind kind) {
+  return kind == schema::RegionKind::MARKET_RING || kind == schema::RegionKind::UPDATES_RING ||
+         kind == schema::RegionKind::INTENTS_RING;
+}
+
+// What readers index by: checked by the writer at birth and by every reader before it believes a header.
+void check_shape(schema::RegionKind kind, std::uint64_t capacity_records, std::uint32_t record_bytes,
+                 const std::string& path) {
+  const std::uint32_t expected = schema_record_bytes(kind);
+  if (expected != 0 && record_bytes != expected) {
+    throw RegionError(path + ": records of " + std::to_string(record_bytes) + " bytes, " +
+                      schema::EnumNameRegionKind(kind) + " has " + std::to_string(expected));
+  }
+  if (is_ring(kind) && !std::has_single_bit(capacity_records)) {
+    throw RegionError(path + ": " + std::to_string(capacity_records) + " slots, a ring has a power of two");
+  }
+  constexpr std::uint64_t BYTES_MAX = 1ull << 40;
+  if (record_bytes == 0 || capacity_records == 0 || capacity_records > BYTES_MAX / record_bytes) {
+    throw RegionError(path + ": " + std::to_string(capacity_records) + " records of " +
+                      std::to_string(record_bytes) + " bytes");
+  }
 }
 
 std::uint64_t round_up(std::uint64_t bytes, std::uint64_t page) { return (bytes + page - 1) / page * page; }
@@ -76,19 +127,24 @@ class Temporary {
   std::string path_;
 };
 
-void mark_retired(int old_descriptor) noexcept {
+// Marks the generation behind `old_descriptor` RETIRED and returns its number, 0 if it is not a region.
+std::uint64_t mark_retired(int old_descriptor) noexcept {
   struct stat info {};
-  if (::fstat(old_descriptor, &info) != 0 || info.st_size < static_cast<off_t>(RECORDS_OFFSET)) return;
+  if (::fstat(old_descriptor, &info) != 0 || info.st_size < static_cast<off_t>(RECORDS_OFFSET)) return 0;
   void* map = ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ | PROT_WRITE, MAP_SHARED,
                      old_descriptor, 0);
-  if (map == MAP_FAILED) return;
+  if (map == MAP_FAILED) return 0;
   auto* header = static_cast<std::uint64_t*>(map);
-  // Words 0 and 2 of RegionHeader: magic, state. Old layouts keep them there; the magic would change.
+  std::uint64_t generation = 0;
+  // Words 0, 2, 3 of RegionHeader: magic, state, generation. Old layouts keep them there; the magic would change.
   if (header[0] == REGION_MAGIC) {
-    control_word(header[2]).store(static_cast<std::uint64_t>(schema::RegionState::RETIRED),
+    generation = header[3];
+    // Pairs with the acquire load in retired().
+    control_word(header[STATE_WORD]).store(static_cast<std::uint64_t>(schema::RegionState::RETIRED),
                                   std::memory_order_release);
   }
   ::munmap(map, static_cast<std::size_t>(info.st_size));
+  return generation;
 }
 
 void write_header(std::byte* base, const RegionOptions& options, std::uint64_t size_bytes, std::uint64_t page_bytes) {
@@ -110,6 +166,7 @@ void write_header(std::byte* base, const RegionOptions& options, std::uint64_t s
 
 void check_header(const schema::RegionHeader& header, schema::RegionKind kind, std::uint64_t file_bytes,
                   const std::string& path) {
+  const auto* words = reinterpret_cast<const std::uint64_t*>(&header);
   if (header.magic() != REGION_MAGIC) throw RegionError(path + ": not a region of this suite (magic differs)");
   if (header.layout_hash() != LAYOUT_HASH) {
     throw RegionError(path + ": layout " + hex(header.layout_hash()) + " was written by another build, this one has " +
@@ -119,6 +176,11 @@ void check_header(const schema::RegionHeader& header, schema::RegionKind kind, s
     throw RegionError(path + ": holds " + schema::EnumNameRegionKind(header.kind()) + ", expected " +
                       schema::EnumNameRegionKind(kind));
   }
+  if (control_word(words[STATE_WORD]).load(std::memory_order_acquire) ==
+      static_cast<std::uint64_t>(schema::RegionState::BUILDING)) {
+    throw RegionError(path + ": was never finished by its writer");
+  }
+  check_shape(kind, header.capacity_records(), header.record_bytes(), path);
   const std::uint64_t records = header.capacity_records() * header.record_bytes();
   if (header.size_bytes() != file_bytes || RECORDS_OFFSET + records > file_bytes) {
     throw RegionError(path + ": " + std::to_string(file_bytes) + " bytes long, its header says " +
@@ -144,6 +206,7 @@ Region::~Region() {
 }
 
 Region Region::create(const RegionOptions& options) {
+  check_shape(options.kind, options.capacity_records, options.record_bytes, options.path);
   const std::string temporary_path = options.path + ".tmp." + std::to_string(::getpid());
   Descriptor file(::open(temporary_path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (file.get() < 0) fail("create", temporary_path);
@@ -172,27 +235,35 @@ Region Region::create(const RegionOptions& options) {
   region.locked_ = options.lock_memory && ::mlock(map, size_bytes) == 0;
   ::madvise(map, size_bytes, MADV_DONTDUMP);
   write_header(region.base_, options, size_bytes, fs.page_bytes);
-  // Readers open by name, so LIVE may be stored before the rename.
-  control_word(reinterpret_cast<std::uint64_t*>(map)[2])
+  if (options.fill) options.fill(region.base_);
+  // Readers open by name, so LIVE may be stored before the rename. Pairs with the load in check_header.
+  control_word(reinterpret_cast<std::uint64_t*>(map)[STATE_WORD])
       .store(static_cast<std::uint64_t>(schema::RegionState::LIVE), std::memory_order_release);
 
-  Descriptor old(::open(options.path.c_str(), O_RDWR | O_CLOEXEC));
+  const Descriptor old(::open(options.path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (old.get() >= 0) {
+    // Wall-clock steps back must not repeat a generation.
+    const std::uint64_t old_generation = mark_retired(old.get());
+    if (region.generation() <= old_generation) region.header().mutate_generation(old_generation + 1);
+  }
   if (::rename(temporary_path.c_str(), options.path.c_str()) != 0) fail("rename into place", options.path);
   temporary.keep();
-  if (old.get() >= 0) mark_retired(old.get());
   return region;
 }
 
 Region Region::open(const std::string& path, schema::RegionKind kind) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
     if (errno == ENOENT) throw RegionMissing(path + ": does not exist (is its writer running?)");
     fail("open", path);
   }
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) fail("stat", path);
+  if (!S_ISREG(info.st_mode)) throw RegionError(path + ": not a regular file");
   const auto size_bytes = static_cast<std::uint64_t>(info.st_size);
-  if (size_bytes < RECORDS_OFFSET) throw RegionError(path + ": too short to be a region");
+  if (size_bytes < RECORDS_OFFSET) {
+    throw RegionError(path + ": " + std::to_string(size_bytes) + " bytes are too short for a region");
+  }
   void* map = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file.get(), 0);
   if (map == MAP_FAILED) fail("map", path);
 
@@ -205,36 +276,15 @@ Region Region::open(const std::string& path, schema::RegionKind kind) {
 }
 
 bool Region::retired() const noexcept {
-  return control_word(reinterpret_cast<const std::uint64_t*>(base_)[2]).load(std::memory_order_acquire) ==
+  // Pairs with the release stores in retire() and mark_retired().
+  return control_word(reinterpret_cast<const std::uint64_t*>(base_)[STATE_WORD]).load(std::memory_order_acquire) ==
          static_cast<std::uint64_t>(schema::RegionState::RETIRED);
 }
 
 void Region::retire() noexcept {
-  control_word(reinterpret_cast<std::uint64_t*>(base_)[2])
+  assert(writable_);
+  control_word(reinterpret_cast<std::uint64_t*>(base_)[STATE_WORD])
       .store(static_cast<std::uint64_t>(schema::RegionState::RETIRED), std::memory_order_release);
 }
-
-DaemonLock::DaemonLock(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) fail("create directory", directory);
-  const std::string path = directory + "/lock";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (descriptor_ < 0) fail("open lock", path);
-  // A POSIX record lock: it tells the holder's pid, and hugetlbfs does not allow writing one into the file.
-  struct flock request {};
-  request.l_type = F_WRLCK;
-  request.l_whence = SEEK_SET;
-  if (::fcntl(descriptor_, F_SETLK, &request) != 0) {
-    struct flock holder = request;
-    const bool named = ::fcntl(descriptor_, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
-    ::close(descriptor_);
-    throw AlreadyRunning(path + ": already held by pid " + (named ? std::to_string(holder.l_pid) : "?") +
-                         "; a second instance may not start");
-  }
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.path().filename().string().find(".tmp.") != std::string::npos) std::filesystem::remove(entry.path());
-  }
-}
-
-DaemonLock::~DaemonLock() { ::close(descriptor_); }
 
 }  // namespace hft

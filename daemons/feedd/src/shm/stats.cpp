@@ -17,6 +17,14 @@ flatbuffers::span<const std::uint8_t, N> padded(const std::string& text, std::ar
   return flatbuffers::span<const std::uint8_t, N>(out.data(), N);
 }
 
+// [a-zA-Z_:][a-zA-Z0-9_:]*, Prometheus' data model.
+bool legal_name(const std::string& name) {
+  const auto legal = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+  };
+  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::all_of(name.begin(), name.end(), legal);
+}
+
 std::size_t words_of(schema::StatKind kind) {
   return kind == schema::StatKind::HISTOGRAM ? HISTOGRAM_HEADER_WORDS + HISTOGRAM_BUCKETS : 1;
 }
@@ -33,6 +41,11 @@ std::uint64_t* value_of(const Region& stats, std::size_t index) noexcept {
 }  // namespace
 
 std::size_t StatsBuilder::declare(Item item) {
+  if (!legal_name(item.name)) throw RegionError("stats: \"" + item.name + "\" is not a legal metric name");
+  const auto same = [&item](const Item& other) { return other.name == item.name && other.labels == item.labels; };
+  if (std::any_of(items_.begin(), items_.end(), same)) {
+    throw RegionError("stats: \"" + item.name + "\" is declared twice");
+  }
   items_.push_back(std::move(item));
   return items_.size() - 1;
 }
@@ -71,19 +84,20 @@ Region StatsBuilder::create(RegionOptions options) {
   options.record_bytes = sizeof(schema::StatDescriptor);
   options.extra_bytes = values_offset + words * sizeof(std::uint64_t) - RECORDS_OFFSET -
                         items_.size() * sizeof(schema::StatDescriptor);
-  Region region = Region::create(options);
-  auto* descriptors = reinterpret_cast<schema::StatDescriptor*>(region.records());
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    const Item& item = items_[i];
-    std::array<std::uint8_t, 56> name{};
-    std::array<std::uint8_t, 16> unit{};
-    std::array<std::uint8_t, 40> labels{};
-    descriptors[i] = schema::StatDescriptor(
-        padded(item.name, name), padded(item.unit, unit), padded(item.labels, labels),
-        values_offset + word_offset[i] * sizeof(std::uint64_t), static_cast<std::uint32_t>(words_of(item.kind)),
-        item.kind, item.writer, 0);
-  }
-  return region;
+  options.fill = [this, values_offset, &word_offset](std::byte* base) {
+    auto* descriptors = reinterpret_cast<schema::StatDescriptor*>(base + RECORDS_OFFSET);
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      const Item& item = items_[i];
+      std::array<std::uint8_t, 56> name{};
+      std::array<std::uint8_t, 16> unit{};
+      std::array<std::uint8_t, 40> labels{};
+      descriptors[i] = schema::StatDescriptor(
+          padded(item.name, name), padded(item.unit, unit), padded(item.labels, labels),
+          values_offset + word_offset[i] * sizeof(std::uint64_t), static_cast<std::uint32_t>(words_of(item.kind)),
+          item.kind, item.writer, 0);
+    }
+  };
+  return Region::create(options);
 }
 
 Counter stat_counter(const Region& stats, std::size_t index) noexcept { return Counter(value_of(stats, index)); }

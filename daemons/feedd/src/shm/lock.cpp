@@ -1,0 +1,95 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <system_error>
+
+#include "feedd/region.hpp"
+
+namespace hft {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const std::string& what, const std::string& path, int error) {
+  throw RegionError(path + ": " + what + ": " + std::strerror(error));
+}
+
+// Directories that are locked, and by which process: a forked child inherits this map and no lock.
+struct Held {
+  std::mutex mutex;
+  std::map<std::string, pid_t> directories;
+};
+
+Held& held() {
+  static Held instance;
+  return instance;
+}
+
+std::string holder_of(int descriptor) {
+  struct flock holder {};
+  holder.l_type = F_WRLCK;
+  holder.l_whence = SEEK_SET;
+  const bool named = ::fcntl(descriptor, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
+  return named ? std::to_string(holder.l_pid) : "that ends right now";
+}
+
+int take(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  if (descriptor < 0) fail("open lock", path, errno);
+  struct flock request {};
+  request.l_type = F_WRLCK;
+  request.l_whence = SEEK_SET;
+  if (::fcntl(descriptor, F_SETLK, &request) == 0) return descriptor;
+  const int error = errno;
+  const std::string holder = error == EACCES || error == EAGAIN ? holder_of(descriptor) : "";
+  ::close(descriptor);
+  if (holder.empty()) fail("lock", path, error);
+  throw RegionError(path + ": already held by pid " + holder + "; a second instance may not start");
+}
+
+// What a writer killed during create() left behind. Only the lock's holder writes here, so none is in use.
+void sweep(const std::string& directory) {
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename().string().find(".tmp.") != std::string::npos) fs::remove(entry->path(), error);
+    if (error) break;
+  }
+  if (error) throw RegionError(directory + ": sweep stale temporaries: " + error.message());
+}
+
+}  // namespace
+
+DaemonLock::DaemonLock(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) fail("create directory", directory, errno);
+  std::error_code error;
+  directory_ = fs::canonical(directory, error).string();
+  if (error) throw RegionError(directory + ": " + error.message());
+  const std::lock_guard guard(held().mutex);
+  if (const auto entry = held().directories.find(directory_);
+      entry != held().directories.end() && entry->second == ::getpid()) {
+    throw RegionError(directory + "/lock: already held by pid " + std::to_string(::getpid()) + ", this process");
+  }
+  descriptor_ = take(directory + "/lock");
+  try {
+    sweep(directory);
+    held().directories[directory_] = ::getpid();
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+DaemonLock::~DaemonLock() {
+  const std::lock_guard guard(held().mutex);
+  held().directories.erase(directory_);
+  ::close(descriptor_);
+}
+
+}  // namespace hft

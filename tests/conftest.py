@@ -1,0 +1,58 @@
+"""Fixtures that several packages' tests share: C++ builds, made once a session, and directories on tmpfs."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _build(preset: str, *targets: str) -> Path:
+    """Configures and builds a CMake preset; the build directory. Fails with the compiler's own words."""
+    directory = ROOT / "build" / preset
+    directory.mkdir(parents=True, exist_ok=True)
+    commands = [
+        ["cmake", "--preset", preset, f"-DPython_EXECUTABLE={sys.executable}"],
+        ["cmake", "--build", str(directory), "-j2", *(["--target", *targets] if targets else [])],
+    ]
+    with (directory / ".pytest.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in commands:
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.fail(f"{' '.join(command)} failed:\n{done.stdout[-8000:]}{done.stderr[-4000:]}", pytrace=False)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tests_build() -> Path:
+    """build/tests: unit tests, benchmarks and the contract programs, with gcc."""
+    return _build("tests")
+
+
+@pytest.fixture(scope="session")
+def tsan_build() -> Path:
+    """build/tsan: the contract programs under clang's ThreadSanitizer."""
+    return _build("tsan", "contract_races")
+
+
+@pytest.fixture(scope="session")
+def asan_build() -> Path:
+    """build/asan: the unit tests under ASan and UBSan."""
+    return _build("asan", "feedd_tests")
+
+
+@pytest.fixture
+def shm_directory() -> Iterator[Path]:
+    """An empty directory on tmpfs, removed afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="hft-test.", dir="/dev/shm"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
