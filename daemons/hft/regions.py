@@ -15,7 +15,8 @@ and what they leave to the caller, in short:
 Compiled Python (Numba) calls the same operations through :mod:`hft.compiled`.
 
 Errors: every failure to create or open is a :class:`RegionError` that names the file; a file that is not
-there yet is a :class:`RegionMissing`.
+there yet is a :class:`RegionMissing`, a :class:`DaemonLock` that another instance holds an
+:class:`AlreadyRunning` naming its pid.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Final
 
 from hft._native import (
     RECORDS_OFFSET,
+    AlreadyRunning,
     BoardWriter,
     DaemonLock,
     IntentConsumer,
@@ -44,6 +46,7 @@ __all__ = [
     "PUSHED",
     "RECORDS_OFFSET",
     "WRONG_GENERATION",
+    "AlreadyRunning",
     "BoardWriter",
     "DaemonLock",
     "IntentConsumer",

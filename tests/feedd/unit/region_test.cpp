@@ -149,7 +149,7 @@ TEST_F(RegionTest, a_failed_birth_leaves_the_old_generation_in_use) {
 
 TEST_F(RegionTest, a_second_lock_in_the_same_process_is_refused_and_does_not_free_the_first) {
   const DaemonLock first(directory_);
-  EXPECT_NE("", error_of([&] { DaemonLock second(directory_); }));
+  EXPECT_THROW(DaemonLock second(directory_), AlreadyRunning);
   const int child = ::fork();
   if (child == 0) {
     const std::string error = error_of([&] { DaemonLock third(directory_); });

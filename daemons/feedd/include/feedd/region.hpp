@@ -98,9 +98,14 @@ class AlreadyRunning : public RegionError {
 };
 
 // One daemon per directory: a lock held for life. A second instance gets AlreadyRunning.
+//
+// It is a POSIX record lock: it names its holder, ends with the process, and is not inherited by forked
+// helpers. Such locks do not exclude their own process and any close() of the file drops them, therefore a
+// second lock of one directory in one process is refused before the file is opened.
 class DaemonLock {
  public:
-  // Creates `directory` (one level) when absent, takes <directory>/lock, sweeps "*.tmp.*" left by a dead writer.
+  // Creates `directory` (one level) when absent, takes <directory>/lock, sweeps "*.tmp.*" left by a dead
+  // writer. Throws RegionError.
   explicit DaemonLock(const std::string& directory);
   DaemonLock(const DaemonLock&) = delete;
   DaemonLock& operator=(const DaemonLock&) = delete;

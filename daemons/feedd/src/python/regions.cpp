@@ -90,6 +90,7 @@ void bind_lock(nb::module_& module) {
 void bind_regions(nb::module_& module) {
   nb::exception<RegionError> region_error(module, "RegionError", PyExc_RuntimeError);
   nb::exception<RegionMissing>(module, "RegionMissing", region_error.ptr());
+  nb::exception<AlreadyRunning>(module, "AlreadyRunning", region_error.ptr());
   bind_lock(module);
   nb::class_<Region>(module, "Region", "One mapped file of shared memory (feedd/region.hpp).")
       .def_static(

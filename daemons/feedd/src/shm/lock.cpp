@@ -51,7 +51,7 @@ int take(const std::string& path) {
   const std::string holder = error == EACCES || error == EAGAIN ? holder_of(descriptor) : "";
   ::close(descriptor);
   if (holder.empty()) fail("lock", path, error);
-  throw RegionError(path + ": already held by pid " + holder + "; a second instance may not start");
+  throw AlreadyRunning(path + ": already held by pid " + holder + "; a second instance may not start");
 }
 
 // What a writer killed during create() left behind. Only the lock's holder writes here, so none is in use.
@@ -74,7 +74,7 @@ DaemonLock::DaemonLock(const std::string& directory) {
   const std::lock_guard guard(held().mutex);
   if (const auto entry = held().directories.find(directory_);
       entry != held().directories.end() && entry->second == ::getpid()) {
-    throw RegionError(directory + "/lock: already held by pid " + std::to_string(::getpid()) + ", this process");
+    throw AlreadyRunning(directory + "/lock: already held by pid " + std::to_string(::getpid()) + ", this process");
   }
   descriptor_ = take(directory + "/lock");
   try {
