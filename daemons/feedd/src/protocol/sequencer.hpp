@@ -1,0 +1,141 @@
+// MoldUDP64 sequencing: packets of two lines and of the retransmission server in, one gapless stream out.
+//
+//   packet ─ below `expected`: duplicate, counted
+//          ─ at `expected`: delivered, then everything held right behind it
+//          ─ above: held in the reorder window; [expected, first held) is the front gap
+//   front gap ─ asked for from the server (on_packet and on_timer return the request, the caller sends it)
+//             ─ older than gap_timeout without progress: given up, the sink hears on_gap
+//
+// Every sequence number of a session reaches the sink exactly once, as a message or inside a gap, in order.
+// Choices: a packet with a broken frame is thrown away whole (its messages come from the other line or are asked
+// for); messages beyond the window are dropped while the server makes progress (they are asked for later) and
+// force the front gap to be given up otherwise. Work a packet: its own messages, those held behind it, and a scan
+// of at most window / 64 words. No allocation after construction; time comes in as a value.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstdint>
+
+#include "protocol/moldudp64.hpp"
+#include "protocol/reorder_window.hpp"
+
+namespace hft::feedd {
+
+enum class SessionChange : std::uint8_t { BEGIN, END };
+
+// on_session(BEGIN, session, first): everything known so far is void, `first` is the first sequence expected.
+// on_session(END, session, next): the venue ended the session after `next` - 1; all before it was delivered.
+// prepare(message): a hint, this message will be delivered soon.
+template <class Candidate>
+concept MessageSink = requires(Candidate sink, std::uint64_t sequence, Bytes message, const MessageMeta& meta,
+                               SessionChange change, const MoldSession& session) {
+  { sink.on_message(sequence, message, meta) } -> std::same_as<void>;
+  { sink.on_gap(sequence, sequence) } -> std::same_as<void>;  // first missing, count
+  { sink.on_session(change, session, sequence) } -> std::same_as<void>;
+  { sink.prepare(message) } -> std::same_as<void>;
+};
+
+enum class Join : std::uint8_t {
+  START,  // a session begins at sequence 1
+  LIVE,   // a session begins with the first packet seen
+};
+
+struct SequencerOptions {
+  Join join = Join::START;
+  std::uint64_t reorder_window_messages = 65536;
+  std::uint64_t gap_timeout_ns = 200'000'000;
+  std::uint64_t request_interval_ns = 5'000'000;
+  // A reply is one datagram, so asking for more at a time gains nothing.
+  std::uint16_t request_messages_max = 64;
+  bool requests = false;     // a retransmission server is configured
+  std::uint8_t lines = 2;    // 1 or 2
+};
+
+struct SequencerCounters {
+  std::array<std::uint64_t, LINES> packets{};
+  std::array<std::uint64_t, LINES> messages_delivered{};
+  std::array<std::uint64_t, MALFORMED_PACKET_REASONS> malformed_packets{};
+  std::uint64_t heartbeats = 0;
+  std::uint64_t duplicate_messages = 0;
+  std::uint64_t held_messages = 0;            // had to wait in the window
+  std::uint64_t oversize_messages = 0;        // too long to be held
+  std::uint64_t window_overflow_messages = 0; // dropped beyond the window
+  std::uint64_t gaps_noticed = 0;
+  std::uint64_t gaps_given_up = 0;            // calls of on_gap
+  std::uint64_t missing_messages = 0;         // sum of their counts
+  std::uint64_t requests = 0;
+  std::uint64_t sessions = 0;
+  std::uint64_t foreign_session_packets = 0;  // of an earlier session, or a server's reply for another one
+};
+
+class Sequencer {
+ public:
+  explicit Sequencer(const SequencerOptions& options);
+
+  // `payload` is one UDP payload. Returns what to ask the retransmission server for, if anything.
+  template <MessageSink Sink>
+  RetransmissionRequest on_packet(Bytes payload, Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns,
+                                  Sink& sink);
+  // To be called at least every request interval.
+  template <MessageSink Sink>
+  RetransmissionRequest on_timer(std::uint64_t now_ns, Sink& sink);
+  // Gives up what is missing and delivers what is held: the capture or the daemon ends.
+  template <MessageSink Sink>
+  void finish(Sink& sink);
+
+  [[nodiscard]] const SequencerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t expected_sequence() const noexcept { return expected_; }
+  // Messages known to exist and not delivered yet.
+  [[nodiscard]] std::uint64_t behind_messages() const noexcept { return highest_ - expected_; }
+  [[nodiscard]] bool session_ended() const noexcept { return ended_; }
+
+ private:
+  struct FrontGap {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;  // 0 = no gap
+    std::uint64_t since_ns = 0;
+    std::uint64_t request_due_ns = 0;
+    bool requested = false;
+  };
+
+  template <MessageSink Sink>
+  bool accept_session(Line line, Sink& sink);
+  template <MessageSink Sink>
+  void deliver_in_order(Line line, std::uint64_t receive_ts_ns, Sink& sink);
+  template <MessageSink Sink>
+  void deliver_held(Sink& sink);
+  template <MessageSink Sink>
+  void give_up_until(std::uint64_t end, Sink& sink);
+  template <MessageSink Sink>
+  void make_room(std::uint64_t target, std::uint64_t first, Sink& sink);
+  template <MessageSink Sink>
+  RetransmissionRequest settle(Line progress, std::uint64_t now_ns, Sink& sink);
+
+  void hold_packet(Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns) noexcept;
+  void begin_session(const MoldSession& session) noexcept;
+  void update_front(Line progress, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool lines_are_past(std::uint64_t sequence) const noexcept;
+  [[nodiscard]] RetransmissionRequest due_request(std::uint64_t now_ns) noexcept;
+
+  SequencerOptions options_;
+  MoldPacket packet_;
+  ReorderWindow window_;
+  SequencerCounters counters_;
+  MoldSession session_{};
+  MoldSession earlier_session_{};
+  bool in_session_ = false;
+  bool has_earlier_session_ = false;
+  bool ended_ = false;
+  bool server_silent_ = false;          // the last gap given up had been asked for in vain
+  std::uint64_t expected_ = 1;          // next sequence to deliver
+  std::uint64_t highest_ = 1;           // one past the highest sequence known to exist
+  std::uint64_t tail_noticed_ns_ = 0;   // when `highest_` last rose
+  std::uint64_t end_sequence_ = 0;      // announced end of session, 0 = none
+  std::array<std::uint64_t, LINES> line_next_{};
+  FrontGap front_;
+};
+
+}  // namespace hft::feedd
+
+#include "protocol/sequencer_impl.hpp"
