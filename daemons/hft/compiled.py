@@ -29,7 +29,8 @@ from numba.extending import typeof_impl
 
 from hft import _native
 
-_CTYPES: Final = {
+_CTYPES: Final[dict[Any, Any]] = {
+    types.void: None,
     types.int32: ctypes.c_int32,
     types.int64: ctypes.c_int64,
     types.uint64: ctypes.c_uint64,
@@ -40,15 +41,18 @@ _ADDRESSES: Final = _native.c_functions()
 class NativeFunction:
     """One exported C function: callable from Python and from Numba's nopython code."""
 
-    def __init__(self, name: str, result: Any, *arguments: Any) -> None:
+    def __init__(self, name: str, result: Any, *arguments: Any, address: int = 0) -> None:
+        """One of the extension's functions by name, or any other C function at `address`."""
         symbol = f"hft_{name}"
-        binding.add_symbol(symbol, _ADDRESSES[name])
+        address = address or _ADDRESSES[name]
+        binding.add_symbol(symbol, address)
         self.__name__ = name
         self.numba_type = types.ExternalFunction(symbol, result(*arguments))
-        self._call = ctypes.CFUNCTYPE(_CTYPES[result], *(_CTYPES[a] for a in arguments))(_ADDRESSES[name])
+        self._call = ctypes.CFUNCTYPE(_CTYPES[result], *(_CTYPES[a] for a in arguments))(address)
 
     def __call__(self, *arguments: int) -> int:
-        return int(self._call(*arguments))
+        result = self._call(*arguments)
+        return 0 if result is None else int(result)
 
 
 @typeof_impl.register(NativeFunction)
@@ -72,3 +76,7 @@ ring_lag = NativeFunction("ring_lag", types.uint64, types.uint64)
 monotonic_ns = NativeFunction("monotonic_ns", types.uint64)
 # (producer handle, address of an ORDER_INTENT record) -> PUSHED, FULL or WRONG_GENERATION of hft.regions
 intent_push = NativeFunction("intent_push", types.int32, types.uint64, types.uint64)
+# (writer handle, address of a 128-byte record) -> its sequence
+ring_publish = NativeFunction("ring_publish", types.uint64, types.uint64, types.uint64)
+# (StatsWriter.value_address of a histogram, value)
+histogram_record = NativeFunction("histogram_record", types.void, types.uint64, types.uint64)

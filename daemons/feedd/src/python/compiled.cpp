@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "feedd/clock.hpp"
+#include "feedd/stats.hpp"
 #include "python/bindings.hpp"
 #include "python/handles.hpp"
 
@@ -37,6 +38,16 @@ std::int32_t hft_intent_push(std::uint64_t handle, std::uint64_t intent_address)
   return static_cast<std::int32_t>(reinterpret_cast<hft::IntentProducer*>(handle)->push(intent));
 }
 
+std::uint64_t hft_ring_publish(std::uint64_t handle, std::uint64_t record_address) noexcept {
+  hft::python::Record128 record;
+  std::memcpy(static_cast<void*>(&record), reinterpret_cast<const void*>(record_address), sizeof record);
+  return reinterpret_cast<hft::RingWriter<hft::python::Record128>*>(handle)->publish(record);
+}
+
+void hft_histogram_record(std::uint64_t value_address, std::uint64_t value) noexcept {
+  hft::Histogram(reinterpret_cast<std::uint64_t*>(value_address)).record(value);
+}
+
 }  // extern "C"
 
 template <class Function>
@@ -55,6 +66,8 @@ nb::dict c_functions() {
   out["ring_lag"] = address_of(&hft_ring_lag);
   out["monotonic_ns"] = address_of(&hft_monotonic_ns);
   out["intent_push"] = address_of(&hft_intent_push);
+  out["ring_publish"] = address_of(&hft_ring_publish);
+  out["histogram_record"] = address_of(&hft_histogram_record);
   return out;
 }
 

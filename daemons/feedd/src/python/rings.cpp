@@ -66,7 +66,8 @@ void bind_rings(nb::module_& module) {
       .def("publish",
            [](Writer& self, nb::handle record) { return self.publish(record_from<Record128>(record)); }, "record"_a)
       .def("publish_many", &publish_many, "records"_a)
-      .def_prop_ro("sequence", &Writer::sequence);
+      .def_prop_ro("sequence", &Writer::sequence)
+      .def_prop_ro("address", [](const Writer& self) { return reinterpret_cast<std::uintptr_t>(&self); });
 }
 
 }  // namespace hft::python

@@ -42,6 +42,12 @@ class StatsWriter {
     require(index, kinds_.size() > index && kinds_[index] == StatKind::HISTOGRAM);
     histograms_[index].record(value);
   }
+  // Where the value's words are, for histogram_record of compiled Python.
+  [[nodiscard]] std::uintptr_t value_address(std::size_t index) const {
+    require(index, kinds_.size() > index);
+    const auto* descriptors = reinterpret_cast<const schema::StatDescriptor*>(region_.records());
+    return reinterpret_cast<std::uintptr_t>(region_.base() + descriptors[index].value_offset_bytes());
+  }
   [[nodiscard]] const Region& region() const noexcept { return region_; }
   void retire() noexcept { region_.retire(); }
 
@@ -80,6 +86,7 @@ void bind_stats(nb::module_& module) {
       .def("add", &StatsWriter::add, "index"_a, "n"_a = 1)
       .def("set", &StatsWriter::set, "index"_a, "value"_a)
       .def("record", &StatsWriter::record, "index"_a, "value"_a)
+      .def("value_address", &StatsWriter::value_address, "index"_a)
       .def("retire", &StatsWriter::retire)
       .def_prop_ro("path", [](const StatsWriter& self) { return self.region().path(); })
       .def_prop_ro("locked", [](const StatsWriter& self) { return self.region().locked(); });
