@@ -94,15 +94,17 @@ def new_level(instrument: Instrument, tape: Tape, side: int, lean_up: bool) -> i
 
 @compiled
 def next_reference(tape: Tape) -> int:
-    tape.reference += 1 + below(tape, 4)
-    return int(tape.reference)
+    reference = tape.reference + 1 + below(tape, 4)
+    tape.reference = reference
+    return int(reference)
 
 
 @compiled
 def next_match(instrument: Instrument, tape: Tape) -> int:
-    tape.match += 1
-    instrument.last_match = tape.match
-    return int(tape.match)
+    match = tape.match + 1
+    tape.match = match
+    instrument.last_match = match
+    return int(match)
 
 
 @compiled
