@@ -28,7 +28,9 @@ def _build(preset: str, *targets: str) -> Path:
         for command in commands:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             if done.returncode:
-                pytest.fail(f"{' '.join(command)} failed:\n{done.stdout[-8000:]}{done.stderr[-4000:]}", pytrace=False)
+                pytest.fail(
+                    f"{' '.join(command)} failed:\n{done.stdout[-8000:]}{done.stderr[-4000:]}", pytrace=False
+                )
     return directory
 
 
@@ -36,6 +38,12 @@ def _build(preset: str, *targets: str) -> Path:
 def tests_build() -> Path:
     """build/tests: unit tests, benchmarks and the contract programs, with gcc."""
     return _build("tests")
+
+
+@pytest.fixture(scope="session")
+def contract_build() -> Path:
+    """build/tests with the programs of tests/contract alone: they need nothing but the shared-memory contract."""
+    return _build("tests", "contract_torn_reads", "contract_killed_writer")
 
 
 @pytest.fixture(scope="session")
