@@ -183,7 +183,9 @@ def _check_feed(feed: Feed) -> None:
         if ipaddress.IPv4Address(feed.request_server.partition(":")[0]).is_multicast:
             raise ConfigError("feedd.feed.request_server", f'"{feed.request_server}" is a multicast group')
     if feed.trading_date != "today" and not _is_date(feed.trading_date):
-        raise ConfigError("feedd.feed.trading_date", f'"{feed.trading_date}" is neither YYYY-MM-DD nor "today"')
+        raise ConfigError(
+            "feedd.feed.trading_date", f'"{feed.trading_date}" is neither "today" nor a date from 2007-01-01 to 2099-12-31'
+        )
 
 
 def _check_braind(braind: Braind) -> None:
@@ -221,13 +223,12 @@ def _check_endpoint(key: str, text: str) -> None:
 
 
 def _is_date(text: str) -> bool:
-    if not re.fullmatch(r"(19[789]|20\d|21\d)\d-\d\d-\d\d", text, re.ASCII):
+    if not re.fullmatch(r"20\d\d-\d\d-\d\d", text, re.ASCII):
         return False
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).year >= 2007
     except ValueError:
         return False
-    return True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,149 @@
+#include "runtime/daemon.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "feedd/clock.hpp"
+#include "runtime/affinity.hpp"
+#include "runtime/log.hpp"
+
+namespace hft::feedd {
+namespace {
+
+constexpr PeerShape INTENTS_SHAPE{schema::RegionKind::INTENTS_RING, sizeof(schema::OrderIntent), 16, 65536};
+constexpr PeerShape FENCE_SHAPE{schema::RegionKind::FENCE, sizeof(schema::Fence), 1, 1};
+
+void require_cores(const char* key, int core) {
+  if (core == NOT_PINNED) return;
+  // Tried on the calling thread: a core that is offline, absent or outside our cpuset is an error now.
+  const cpu_set_t before = allowed_cores();
+  if (!set_affinity(0, only(core))) {
+    throw CoreError(std::string(key) + ": core " + std::to_string(core) + " can not be used here: " + std::strerror(errno));
+  }
+  set_affinity(0, before);
+}
+
+cpu_set_t check_cores(const CoresConfig& cores) {
+  const cpu_set_t at_start = allowed_cores();
+  require_cores("cores.market", cores.market);
+  require_cores("cores.gateway", cores.gateway);
+  for (std::size_t i = 0; i < cores.housekeeping.size(); ++i) {
+    require_cores(("cores.housekeeping[" + std::to_string(i) + "]").c_str(), cores.housekeeping[i]);
+  }
+  return at_start;
+}
+
+}  // namespace
+
+Daemon::Daemon(const Config& config)
+    : config_(config),
+      cores_at_start_(check_cores(config.cores)),
+      directory_(make_daemon_directory(config.run.directory)),
+      lock_(directory_),
+      registry_(declare_stats()),
+      regions_(directory_, config, registry_),
+      intents_(config.run.directory + "/braind/intents.ring", INTENTS_SHAPE, intents_mailbox_),
+      fence_(config.run.directory + "/watchd/fence", FENCE_SHAPE, fence_mailbox_),
+      market_agent_(config, regions_.market_ring.region, regions_.market_board.region, market_stats_),
+      gateway_agent_(regions_.gateway_state.region, regions_.updates_ring.region,
+                     {config.capacity.instruments, regions_.market_ring.region.generation()}, gateway_stats_,
+                     intents_mailbox_, fence_mailbox_),
+      market_thread_("feedd-market", market_agent_, config.idle, market_stats_.loop_iterations),
+      gateway_thread_("feedd-gateway", gateway_agent_, config.idle, gateway_stats_.loop_iterations),
+      housekeeper_({Watched{&market_thread_, config.cores.market}, Watched{&gateway_thread_, config.cores.gateway}},
+                   intents_, fence_, regions_.gateway_state.region, regions_.stats.region, helper_stats_, notifier_) {
+  pin_threads();
+  lock_memory();
+  report_sockets();
+  log_regions();
+}
+
+Daemon::~Daemon() {
+  notifier_.send("STOPPING=1");
+  gateway_thread_.finish();
+  market_thread_.finish();
+  if (helper_thread_.joinable()) {
+    housekeeper_.stop();
+    helper_thread_.join();
+  }
+  LogLine(LogLevel::INFO, "stopped");
+}
+
+void Daemon::start() {
+  helper_stats_.start_time.set(clock_ns(CLOCK_REALTIME) / 1'000'000'000u);
+  market_thread_.go();
+  gateway_thread_.go();
+  helper_thread_ = std::thread([this] { housekeeper_.run(); });
+  ::pthread_setname_np(helper_thread_.native_handle(), "feedd-helper");
+  notifier_.send("READY=1");
+  LogLine(LogLevel::INFO, "started").field("pid", ::getpid()).field("generation", regions_.market_ring.region.generation());
+}
+
+StatsRegistry Daemon::declare_stats() {
+  StatsRegistry registry;
+  helper_stats_.declare(registry);
+  market_stats_.declare(registry);
+  gateway_stats_.declare(registry);
+  return registry;
+}
+
+// The rest of the process goes to housekeeping first, so that whatever it starts is born there.
+void Daemon::pin_threads() {
+  const CoresConfig& cores = config_.cores;
+  if (!cores.housekeeping.empty()) set_affinity(0, cores_of(cores.housekeeping));
+  const auto pin = [this](const HotThread& thread, int core) {
+    set_affinity(thread.thread_id(), core == NOT_PINNED ? cores_at_start_ : only(core));
+  };
+  pin(market_thread_, cores.market);
+  pin(gateway_thread_, cores.gateway);
+}
+
+// Code, stacks and heap too: a page that is reclaimed or not there yet costs a hot thread microseconds.
+void Daemon::lock_memory() {
+  const bool locked = ::mlockall(MCL_CURRENT) == 0;
+  helper_stats_.memory_locked.set(locked);
+  if (!locked) {
+    LogLine(LogLevel::WARNING, "memory_not_locked").field("problem", std::strerror(errno)).field(
+        "advice", "raise RLIMIT_MEMLOCK (LimitMEMLOCK=infinity)");
+  }
+}
+
+void Daemon::report_sockets() {
+  for (const MarketAgent::Source& source : market_agent_.sources()) {
+    const UdpSocket& socket = source.receiver.socket();
+    helper_stats_.receive_buffer_bytes[static_cast<std::size_t>(source.line)].set(
+        static_cast<std::uint64_t>(socket.receive_buffer_bytes()));
+    // The kernel reports twice what it grants.
+    if (socket.receive_buffer_bytes() / 2 < config_.feed.receive_buffer_bytes) {
+      LogLine(LogLevel::WARNING, "receive_buffer_smaller_than_asked")
+          .field("bytes", socket.receive_buffer_bytes() / 2)
+          .field("asked_bytes", config_.feed.receive_buffer_bytes)
+          .field("advice", "raise net.core.rmem_max");
+    }
+    if (socket.busy_poll_refused()) {
+      helper_stats_.busy_poll_refused.add();
+      LogLine(LogLevel::WARNING, "busy_poll_refused").field("asked_us", config_.feed.busy_poll_us);
+    }
+  }
+}
+
+void Daemon::log_regions() {
+  constexpr std::uint32_t SMALL_PAGE_BYTES = 4096;
+  bool huge = true;
+  for (const Region* region : regions_.all()) {
+    const schema::RegionHeader& header = region->header();
+    huge = huge && header.page_bytes() > SMALL_PAGE_BYTES;
+    LogLine(LogLevel::INFO, "region_created")
+        .field("path", region->path())
+        .field("records", header.capacity_records())
+        .field("bytes", header.size_bytes())
+        .field("page_bytes", header.page_bytes())
+        .field("locked", region->locked());
+  }
+  helper_stats_.huge_pages.set(huge);
+  if (!huge) LogLine(LogLevel::WARNING, "small_pages").field("allowed_by", "run.huge_pages = \"allow_small\"");
+}
+
+}  // namespace hft::feedd

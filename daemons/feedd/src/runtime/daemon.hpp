@@ -1,0 +1,69 @@
+// feedd put together: lock, regions, sockets, threads. Made whole or not at all; ended in the reverse order.
+#pragma once
+#include <sched.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "gateway/gateway_agent.hpp"
+#include "ingest/market_agent.hpp"
+#include "runtime/config.hpp"
+#include "runtime/handover.hpp"
+#include "runtime/hot_thread.hpp"
+#include "runtime/housekeeper.hpp"
+#include "runtime/peer_region.hpp"
+#include "runtime/regions.hpp"
+#include "runtime/service_notifier.hpp"
+
+namespace hft::feedd {
+
+// A core that the configuration names can not be had here; the message names the key.
+class CoreError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class Daemon {
+ public:
+  // Throws AlreadyRunning, RegionError, SocketError, CoreError, std::bad_alloc.
+  explicit Daemon(const Config& config);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  // Stops the threads, retires the regions.
+  ~Daemon();
+
+  // The hot threads begin, the service manager hears READY.
+  void start();
+
+ private:
+  StatsRegistry declare_stats();
+  void pin_threads();
+  void lock_memory();
+  void report_sockets();
+  void log_regions();
+
+  Config config_;
+  cpu_set_t cores_at_start_;
+  std::string directory_;
+  DaemonLock lock_;
+  ServiceNotifier notifier_;
+  HelperStats helper_stats_;
+  MarketStats market_stats_;
+  GatewayStats gateway_stats_;
+  StatsRegistry registry_;
+  OwnRegions regions_;
+  Handover<Region> intents_mailbox_;
+  Handover<Region> fence_mailbox_;
+  PeerRegion intents_;
+  PeerRegion fence_;
+  MarketAgent market_agent_;
+  GatewayAgent gateway_agent_;
+  HotThread market_thread_;
+  HotThread gateway_thread_;
+  Housekeeper housekeeper_;
+  std::thread helper_thread_;
+};
+
+}  // namespace hft::feedd
