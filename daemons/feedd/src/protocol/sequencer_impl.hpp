@@ -114,12 +114,13 @@ void Sequencer::give_up_until(std::uint64_t end, Sink& sink) {
   deliver_held(sink);
 }
 
-// Gives up missing ranges until `target` is reached, or `first`, which is at hand.
+// Gives up missing ranges until `target` is reached, or `first`, which is at hand. With nothing held, the whole
+// hole before `first` goes: a jump out of the window is a loss, not a reordering.
 template <MessageSink Sink>
 void Sequencer::make_room(std::uint64_t target, std::uint64_t first, Sink& sink) {
   const std::uint64_t stop = std::min(target, first);
   while (expected_ < stop) {
-    give_up_until(window_.held() != 0 ? std::min(window_.next_held(expected_), first) : stop, sink);
+    give_up_until(window_.held() != 0 ? std::min(window_.next_held(expected_), first) : first, sink);
   }
   highest_ = std::max(highest_, expected_);
 }

@@ -18,4 +18,5 @@ NB_MODULE(_native, module) {
   hft::python::bind_board(module);
   hft::python::bind_stats(module);
   hft::python::bind_compiled(module);
+  hft::python::bind_decode(module);
 }
