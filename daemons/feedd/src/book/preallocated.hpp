@@ -1,5 +1,4 @@
-// Zeroed memory that exists before the first message: mapped once, on huge pages where the kernel has them,
-// touched (unless the owner is a tool that would rather start quickly), never grown.
+// Zeroed memory that exists before the first message: mapped once, never grown.
 #pragma once
 #include <sys/mman.h>
 
@@ -12,7 +11,10 @@
 
 namespace hft::feedd {
 
-enum class Touch : bool { LAZY, NOW };
+enum class Touch : bool {
+  LAZY,  // small pages, each on first use: tools that start quickly and use little of a generous capacity
+  NOW,   // huge pages where the kernel has them, all of them at once: no fault later
+};
 
 template <class Element>
 class Preallocated {
@@ -23,9 +25,10 @@ class Preallocated {
   Preallocated(std::size_t count, Touch touch) : count_(count), bytes_(count * sizeof(Element)) {
     void* mapped = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();
-    ::madvise(mapped, bytes_, MADV_HUGEPAGE);  // advice: small pages only cost time
     elements_ = static_cast<Element*>(mapped);
-    if (touch == Touch::NOW) clear();
+    if (touch == Touch::LAZY) return;
+    ::madvise(mapped, bytes_, MADV_HUGEPAGE);  // advice: small pages only cost time
+    clear();
   }
   Preallocated(Preallocated&& other) noexcept
       : elements_(std::exchange(other.elements_, nullptr)), count_(other.count_), bytes_(other.bytes_) {}

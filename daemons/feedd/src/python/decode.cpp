@@ -3,7 +3,9 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
-#include <memory>
+#include <array>
+#include <utility>
+#include <vector>
 
 #include "publish/capture_decoder.hpp"
 #include "publish/trading_date.hpp"
@@ -117,10 +119,10 @@ nb::object first_problem(const CaptureDecoder& decoder) {
   return nb::make_tuple(problem.place, problem.reason);
 }
 
-std::unique_ptr<CaptureDecoder> make_decoder(std::uint64_t midnight_utc_ns, std::uint32_t instruments,
-                                             std::uint64_t orders, std::uint64_t levels) {
-  return std::make_unique<CaptureDecoder>(
-      feedd::NormalizerOptions{instruments, orders, levels, midnight_utc_ns, feedd::Touch::LAZY});
+// nanobind gives the place, the decoder is built in it.
+void construct(CaptureDecoder* place, std::uint64_t midnight_utc_ns, std::uint32_t instruments, std::uint64_t orders,
+               std::uint64_t levels) {
+  new (place) CaptureDecoder({instruments, orders, levels, midnight_utc_ns, feedd::Touch::LAZY});
 }
 
 std::uint64_t midnight_of(const std::string& date) {
@@ -133,7 +135,7 @@ std::uint64_t midnight_of(const std::string& date) {
 
 void bind_decode(nb::module_& module) {
   nb::class_<CaptureDecoder>(module, "CaptureDecoder", "feedd's decoder on a capture (publish/capture_decoder.hpp).")
-      .def_static("create", &make_decoder, "midnight_utc_ns"_a, "instruments"_a, "orders"_a, "levels"_a)
+      .def("__init__", &construct, "midnight_utc_ns"_a, "instruments"_a, "orders"_a, "levels"_a)
       .def("feed_stream", [](CaptureDecoder& self, const nb::bytes& chunk) { self.feed_stream(bytes_of(chunk)); },
            "chunk"_a, "Length-prefixed messages; chunks may end anywhere.")
       .def("feed_packet",
