@@ -2,7 +2,7 @@
 
 What is realistic
     Message mix of the session near a regular Nasdaq session: measured over the default day A 43 %, D 40 %,
-    U 8 %, E 4.4 %, X 1.8 %, F 1.0 %, P 0.7 %, C 0.15 %, the rest below 0.1 % together. Arrivals come in
+    U 8 %, E 4.3 %, X 1.8 %, F 1.0 %, P 0.7 %, C 0.15 %, the rest below 0.1 % together. Arrivals come in
     self-exciting bursts, activity is uneven between instruments (rank^-0.6), cancels sit near the top of
     the book, trades take the resting queue in price-time priority, one E (or C) an order. Books are never
     crossed, references never repeat, executions never exceed what rests. All 23 message types occur.
@@ -17,9 +17,9 @@ The planted signal
     Every instrument has a hidden pressure z, an Ornstein-Uhlenbeck process with mean 0, variance 1 and time
     constant T = max(pressure_s, 60 events of the instrument), pressure_s 0.8 s unless configured. A second
     process y follows z with time constant T / 4. At each event, with s = `signal` (1 unless configured):
-      * a new limit order or a replacement is a bid with chance (1 + 0.45 s tanh z) / 2, and a cancelled
+      * a new limit order or a replacement is a bid with chance (1 + 0.35 s tanh z) / 2, and a cancelled
         order is an ask with the same chance: pressure first shows as queue and order-flow imbalance;
-      * a marketable order buys with chance (1 + 0.9 s tanh y) / 2 (before the pull to the window's middle),
+      * a marketable order buys with chance (1 + 0.85 s tanh y) / 2 (before the pull to the window's middle),
         and quotes that improve an open spread come from the favoured side: the mid follows about T / 4
         later and keeps going for about T.
     Nothing else is planted, so features of the book's top (queue imbalance, order-flow imbalance,

@@ -15,13 +15,13 @@ from paperd.day.state import ASK, BID, NONE, ORDERS_MAX, PARTICIPANTS, WINDOW_TI
 TRADE, HIDDEN, RETAIL, PARTIAL, REPLACE = 0.022, 0.007, 0.0004, 0.021, 0.09
 """Shares of events; adds and deletes split the rest so that books keep their size."""
 
-ATTRIBUTED, PRICED_EXECUTION, NEAR_TOP, AT_BEST = 0.023, 0.03, 0.75, 0.42
+ATTRIBUTED, PRICED_EXECUTION, NEAR_TOP, AT_BEST = 0.023, 0.03, 0.72, 0.48
 SIDE_ORDERS_MIN = 4
 """Neither cancels nor trades take a side below this, so no book runs empty."""
 FILLS_MAX = 8
 EVENT_MESSAGES_MAX = FILLS_MAX
 
-LEAN_QUOTES, LEAN_TRADES, LEAN_HOME = 0.45, 0.9, 1.0
+LEAN_QUOTES, LEAN_TRADES, LEAN_HOME = 0.35, 0.85, 1.0
 """How far full pressure tips limit orders and cancels, how far full lagged pressure tips trades and quotes
 inside the spread, and how far the distance from the opening price (as a share of the window) pulls back."""
 
@@ -86,7 +86,7 @@ def new_level(instrument: Instrument, tape: Tape, side: int, lean_up: bool) -> i
     elif uniform(tape) < AT_BEST:
         behind = 0
     else:
-        behind = 1 + min(geometric(tape, 0.22), 60)
+        behind = 1 + min(geometric(tape, 0.3), 60)
     if side == BID:
         return min(max(best_bid - behind, 1), best_ask - 1)
     return max(min(best_ask + behind, WINDOW_TICKS - 2), best_bid + 1)
@@ -136,7 +136,7 @@ def pick_order(instrument: Instrument, tape: Tape, side: int) -> int:
             if instrument.side[slot] == side:
                 return int(slot)
     level = instrument.best[side]
-    for _ in range(geometric(tape, 0.45)):
+    for _ in range(geometric(tape, 0.38)):
         deeper = occupied_level(instrument, side, level)
         if not 0 <= deeper < WINDOW_TICKS:
             break
