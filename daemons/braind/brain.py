@@ -1,0 +1,130 @@
+"""A model, a strategy and the instruments they follow, with everything the compiled `step` works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braind.counts import Count, Counts
+from braind.features.registry import FEATURES, selection, warmup_top_updates
+from braind.features.state import FeatureState
+from braind.model.inference import OUTPUTS, NativeModel
+from braind.policy import ORDER_FIELDS, Strategy
+from braind.step import GRANT_RECORDS_MAX, make_decide, make_step
+from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT
+
+
+class Gate(NamedTuple):
+    """When the stream asks for a decision (all in event time), and from which ring sequence on it counts."""
+
+    warmup_top_updates: int
+    accept_partial_books: bool
+    decision_interval_ns: int
+    decide_after_seq: int
+
+
+class Scratch(NamedTuple):
+    """One decision's worth of private memory, allocated once (see step.py for what goes where)."""
+
+    selected: NDArray[np.int64]
+    all_features: NDArray[np.float64]
+    rows: NDArray[np.float32]
+    event_index: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    event: NDArray[np.void]
+    scores: NDArray[np.float32]
+    order: NDArray[np.int64]
+    intent: NDArray[np.void]
+    latencies_ns: NDArray[np.int64]
+
+    @classmethod
+    def allocated(cls, features: tuple[str, ...]) -> Scratch:
+        return cls(
+            selection(features),
+            np.zeros((1, len(FEATURES))),
+            np.zeros((1, len(features)), np.float32),
+            np.zeros(1, np.int64),
+            np.zeros(1, np.int64),
+            np.zeros(1, MARKET_EVENT),
+            np.zeros(OUTPUTS, np.float32),
+            np.zeros(ORDER_FIELDS, np.int64),
+            np.zeros(1, ORDER_INTENT),
+            np.zeros(GRANT_RECORDS_MAX, np.int64),
+        )
+
+
+class Bound(NamedTuple):
+    """What the model and the strategy bring along, and where outcomes are counted."""
+
+    handles: NDArray[np.int64]
+    shape: NDArray[np.int64]
+    own: NDArray[np.int64]
+    parameters: NDArray[np.float64]
+    strategy_id: int
+    counts: Counts
+    histograms: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Market:
+    """The ring as `step` needs it. Addresses are of objects that the caller keeps alive."""
+
+    reader_address: int
+    producer_address: int
+    records: NDArray[np.void]
+    generation: int
+
+
+class Brain:
+    """Follows `state`'s instruments with one model and one strategy. Compiles the loop when it is made."""
+
+    def __init__(
+        self,
+        state: FeatureState,
+        model: NativeModel,
+        strategy: Strategy,
+        accept_partial_books: bool,
+        decision_interval_us: int,
+        histograms: NDArray[np.uint64],
+    ) -> None:
+        """`histograms`: addresses by counts.Histogram (StatsWriter.value_address)."""
+        self.state = state
+        self.model = model
+        self.counts: Counts = np.zeros(len(Count), np.int64)
+        self.gate = Gate(
+            warmup_top_updates(strategy.features), accept_partial_books, decision_interval_us * 1000, 0
+        )
+        own = np.zeros((state.values.shape[0], strategy.state_words), np.int64)
+        self._bound = Bound(
+            model.handles,
+            model.shape,
+            own,
+            strategy.parameters(),
+            strategy.strategy_id,
+            self.counts,
+            histograms,
+        )
+        self._scratch = Scratch.allocated(strategy.features)
+        self._step = make_step(make_decide(model.infer, strategy.policy))
+
+    def start_anew(self, decide_after_seq: int) -> None:
+        """For a new ring: nothing is known, and nothing decided before `decide_after_seq` counts."""
+        self.state.reset()
+        self._bound.own[:] = 0
+        self.counts[Count.LOST] = 0
+        self.gate = self.gate._replace(decide_after_seq=decide_after_seq)
+
+    def step(self, market: Market, polls_max: int, records_max: int) -> int:
+        """Consumes until `records_max` records or `polls_max` empty polls; returns the records consumed.
+
+        Stops early when an instrument must be resolved first: then `counts[Count.UNRESOLVED_SEQ]` is not 0
+        and names the record, `Count.UNRESOLVED_ID` the instrument.
+        """
+        self.counts[Count.UNRESOLVED_SEQ] = 0
+        return self._step(
+            market.reader_address, market.producer_address, market.records, market.generation,
+            self.state, self.gate, self._scratch, self._bound, polls_max, records_max,
+        )  # fmt: skip

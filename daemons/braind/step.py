@@ -1,0 +1,224 @@
+"""The hot loop as one compiled function: poll → features → model → policy → emit, without the interpreter.
+
+`make_decide` binds a compiled model and a strategy's policy, `make_step` the loop around them, which loop.py
+calls again and again. `step` touches shared memory only through the extension's functions: it works in place
+on a granted range up to each decision point, copies the record it decides on, validates, and only then lets
+the model and the policy see it. A failed validation discards what was derived and starts the features anew.
+
+Everything decided is a function of the records and their event time; clocks are read for latencies only.
+With NUMBA_DISABLE_JIT=1 the same source runs interpreted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braind.compiled import compiled, compiled_uncached, int64
+from braind.counts import Count, Counts, Histogram, all_finite, note_bad, note_push, reset_features
+from braind.features.ranges import collect_decisions
+from braind.features.state import LAST_EVENT_TS_NS
+from braind.model.inference import Infer
+from braind.policy import ACTION, PRICE, QUANTITY, SIDE, TIME_IN_FORCE, Policy
+from hft.compiled import (
+    histogram_record,
+    intent_push,
+    monotonic_ns,
+    ring_advance,
+    ring_lost,
+    ring_poll,
+    ring_start_index,
+    ring_validate,
+)
+
+GRANT_RECORDS_MAX = 256
+
+# Outcomes of `take_until_decision`.
+RANGE_ENDED, DECISION, UNRESOLVED_INSTRUMENT, DISCARDED = range(4)
+
+_EVENTS, _DECISIONS, _LOST = int(Count.EVENTS), int(Count.DECISIONS), int(Count.LOST)
+_DROPPED_VETO, _DROPPED_CATCHING_UP = int(Count.DROPPED_VETO), int(Count.DROPPED_CATCHING_UP)
+_BAD_INPUTS, _BAD_OUTPUTS = int(Count.BAD_INPUTS), int(Count.BAD_OUTPUTS)
+_BAD_RUN, _VETOED, _DISCARDED_RANGES = int(Count.BAD_RUN), int(Count.VETOED), int(Count.DISCARDED_RANGES)
+_LAST_INTENT_ID, _UPDATES_SEQ = int(Count.LAST_INTENT_ID), int(Count.UPDATES_SEQ)
+_UNRESOLVED_ID, _UNRESOLVED_SEQ = int(Count.UNRESOLVED_ID), int(Count.UNRESOLVED_SEQ)
+_TICK_TO_CONSUME, _FEATURES = int(Histogram.TICK_TO_CONSUME), int(Histogram.FEATURES)
+_MODEL, _TICK_TO_DECISION = int(Histogram.MODEL), int(Histogram.TICK_TO_DECISION)
+_TICK_TO_INTENT = int(Histogram.TICK_TO_INTENT)
+
+
+@compiled
+def take_until_decision(
+    ring: int, events: Any, position: int, state: Any, gate: Any, scratch: Any, bound: Any
+) -> tuple[int, int]:
+    """Consumes granted `events` from `position` up to and including the next decision point.
+
+    Returns (next position, outcome). On DECISION the record, its features and its slot are in `scratch`.
+    """
+    counts = bound.counts
+    following, decided = collect_decisions(
+        events, position, state.slot_of_instrument, state.values, state.clocks, state.tick,
+        gate.warmup_top_updates, gate.accept_partial_books, gate.decision_interval_ns,
+        scratch.selected, scratch.all_features, scratch.rows, scratch.event_index, scratch.slots,
+    )  # fmt: skip
+    outcome = RANGE_ENDED
+    if decided > 0:
+        outcome = DECISION
+        scratch.event[0] = events[scratch.event_index[0]]
+    elif following < events.shape[0]:
+        outcome = UNRESOLVED_INSTRUMENT
+        counts[_UNRESOLVED_ID] = int64(events[following]["instrument_id"])
+        counts[_UNRESOLVED_SEQ] = int64(events[following]["sequence"])
+    if ring_validate(ring) == 0:
+        counts[_DISCARDED_RANGES] += 1
+        counts[_UNRESOLVED_SEQ] = 0
+        reset_features(state.values, state.clocks, counts)
+        return position, DISCARDED
+    ring_advance(ring, following - position)
+    counts[_EVENTS] += following - position
+    for i in range(position, following):
+        histogram_record(bound.histograms[_TICK_TO_CONSUME], max(int64(0), scratch.latencies_ns[i]))
+    return following, outcome
+
+
+@compiled
+def fill_intent(
+    intent: Any,
+    event: Any,
+    scores: NDArray[np.float32],
+    order: NDArray[np.int64],
+    counts: Counts,
+    market_generation: int,
+    strategy_id: int,
+) -> None:
+    """Everything of the intent but its emission time. Its id is its order's id: one intent, one order."""
+    counts[_LAST_INTENT_ID] += 1
+    intent["intent_id"] = counts[_LAST_INTENT_ID]
+    intent["market_seq"] = event["sequence"]
+    intent["market_generation"] = market_generation
+    intent["updates_seq"] = counts[_UPDATES_SEQ]
+    intent["market_publish_ts_ns"] = event["publish_ts_ns"]
+    intent["instrument_id"] = event["instrument_id"]
+    intent["action"] = order[ACTION]
+    intent["side"] = order[SIDE]
+    intent["time_in_force"] = order[TIME_IN_FORCE]
+    intent["price"] = order[PRICE]
+    intent["quantity"] = order[QUANTITY]
+    intent["order_id"] = counts[_LAST_INTENT_ID]
+    intent["score_down"] = scores[0]
+    intent["score_flat"] = scores[1]
+    intent["score_up"] = scores[2]
+    intent["strategy_id"] = strategy_id
+
+
+@compiled
+def emit(producer: int, scratch: Any, bound: Any, market_generation: int) -> int:
+    """Pushes the intent for `scratch.order`; returns its emission time."""
+    intent, event = scratch.intent, scratch.event
+    fill_intent(
+        intent[0], event[0], scratch.scores, scratch.order, bound.counts, market_generation, bound.strategy_id
+    )
+    emit_ns: int = int64(monotonic_ns())
+    intent[0]["emit_ts_ns"] = emit_ns
+    note_push(bound.counts, intent_push(producer, intent.ctypes.data))
+    return emit_ns
+
+
+@compiled
+def held_back(sequence: int, decide_after_seq: int, counts: Counts) -> bool:
+    """Whether a decision point must not become one: braind is still catching up, or has vetoed itself."""
+    if sequence <= decide_after_seq:
+        counts[_DROPPED_CATCHING_UP] += 1
+        return True
+    if counts[_VETOED] != 0:
+        counts[_DROPPED_VETO] += 1
+        return True
+    return False
+
+
+# (now_ns, slot, scratch, bound) -> whether scratch.order is to be sent
+Decide = Callable[[int, int, Any, Any], bool]
+
+
+def make_decide(infer: Infer, policy: Policy) -> Decide:
+    """features → model → policy for one decision, bound to one model and one strategy."""
+
+    @compiled_uncached
+    def decide(now_ns: int, slot: int, scratch: Any, bound: Any) -> bool:
+        counts = bound.counts
+        if not all_finite(scratch.rows[0]):
+            note_bad(counts, _BAD_INPUTS)
+            return False
+        start_ns = int64(monotonic_ns())
+        error = infer(bound.handles, bound.shape, scratch.rows, scratch.scores)
+        histogram_record(bound.histograms[_MODEL], int64(monotonic_ns()) - start_ns)
+        if error != 0 or not all_finite(scratch.scores):
+            note_bad(counts, _BAD_OUTPUTS)
+            return False
+        counts[_BAD_RUN] = 0
+        return policy(
+            scratch.scores, scratch.event[0], now_ns, bound.own, slot, bound.parameters, scratch.order
+        )
+
+    return decide
+
+
+def make_step(decide: Decide) -> Callable[..., int]:
+    """The loop's compiled body; brain.Brain holds its arguments together."""
+
+    @compiled_uncached
+    def act(
+        producer: int, market_generation: int, taken_ns: int, state: Any, gate: Any, scratch: Any, bound: Any
+    ) -> None:
+        histograms = bound.histograms
+        bound.counts[_DECISIONS] += 1
+        histogram_record(histograms[_FEATURES], int64(monotonic_ns()) - taken_ns)
+        if held_back(int64(scratch.event[0]["sequence"]), gate.decide_after_seq, bound.counts):
+            return
+        slot = scratch.slots[0]
+        wanted = decide(state.clocks[slot, LAST_EVENT_TS_NS], slot, scratch, bound)
+        publish_ns = int64(scratch.event[0]["publish_ts_ns"])
+        histogram_record(histograms[_TICK_TO_DECISION], max(int64(0), int64(monotonic_ns()) - publish_ns))
+        if wanted:
+            emit_ns = emit(producer, scratch, bound, market_generation)
+            histogram_record(histograms[_TICK_TO_INTENT], max(int64(0), emit_ns - publish_ns))
+
+    @compiled_uncached
+    def step(
+        ring: int, producer: int, records: Any, market_generation: int,
+        state: Any, gate: Any, scratch: Any, bound: Any, polls_max: int, records_max: int,
+    ) -> int:  # fmt: skip
+        consumed = 0
+        empty_polls = 0
+        while consumed < records_max and empty_polls < polls_max:
+            count = ring_poll(ring, GRANT_RECORDS_MAX)
+            lost = int64(ring_lost(ring))
+            if lost != bound.counts[_LOST]:
+                bound.counts[_LOST] = lost
+                reset_features(state.values, state.clocks, bound.counts)
+            if count == 0:
+                empty_polls += 1
+                continue
+            start = ring_start_index(ring)
+            events = records[start : start + count]
+            taken_ns = int64(monotonic_ns())
+            for i in range(count):
+                scratch.latencies_ns[i] = taken_ns - int64(events[i]["publish_ts_ns"])
+            position = 0
+            while position < count:
+                following, outcome = take_until_decision(ring, events, position, state, gate, scratch, bound)
+                consumed += following - position
+                position = following
+                if outcome == DISCARDED:
+                    break
+                if outcome == UNRESOLVED_INSTRUMENT:
+                    return consumed
+                if outcome == DECISION:
+                    act(producer, market_generation, taken_ns, state, gate, scratch, bound)
+                    taken_ns = int64(monotonic_ns())
+        return consumed
+
+    return step
