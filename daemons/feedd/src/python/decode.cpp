@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include <array>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -131,6 +132,14 @@ std::uint64_t midnight_of(const std::string& date) {
   return feedd::new_york_midnight_utc_ns(*parsed);
 }
 
+std::string date_of(std::uint64_t realtime_ns) {
+  const auto date = feedd::new_york_date(realtime_ns);
+  char text[16];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  return text;
+}
+
 }  // namespace
 
 void bind_decode(nb::module_& module) {
@@ -158,6 +167,7 @@ void bind_decode(nb::module_& module) {
       .def_prop_ro("offset", &CaptureDecoder::offset, "Bytes of the stream that made whole messages.");
   module.def("new_york_midnight_utc_ns", &midnight_of, "date"_a,
              "UTC nanoseconds at which YYYY-MM-DD begins in New York, by feedd's own rule. Raises ValueError.");
+  module.def("new_york_date", &date_of, "realtime_ns"_a, "YYYY-MM-DD in New York at UTC nanoseconds since the epoch.");
 }
 
 }  // namespace hft::python

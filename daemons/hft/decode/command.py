@@ -1,0 +1,53 @@
+"""Runs a decoder into the files that were asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+
+from hft.decode.capture_file import CaptureFile
+from hft.decode.decoder import Decoder
+from hft.decode.outputs import EVENTS_SCHEMA, TOPS_SCHEMA, TableFile, events_table, tops_table, write_json
+
+
+def decode(arguments: argparse.Namespace) -> int:
+    """0 or 1, see `hft.decode`. Raises CaptureError, ValueError (a bad date) and OSError (outputs)."""
+    with CaptureFile(arguments.capture) as file, ExitStack() as undo:
+        decoder = Decoder(file, arguments.date)
+        tables = []
+        for path, schema, rows in (
+            (arguments.tops, TOPS_SCHEMA, tops_table),
+            (arguments.events, EVENTS_SCHEMA, events_table),
+        ):
+            if path is not None:
+                tables.append(TableFile(path, schema, rows))
+                undo.callback(tables[-1].discard)
+        events = 0
+        for batch in decoder.batches():
+            events += len(batch.events)
+            for table in tables:
+                table.write(batch)
+        for table in tables:
+            table.commit()
+        if arguments.counts is not None:
+            write_json(arguments.counts, decoder.counts())
+    return _report(arguments, decoder, events)
+
+
+def _report(arguments: argparse.Namespace, decoder: Decoder, events: int) -> int:
+    counts = decoder.counts()
+    by_type = counts["by_type"]
+    assert isinstance(by_type, dict)
+    kinds = " ".join(f"{kind}:{count}" for kind, count in by_type.items())
+    print(f"{counts['messages']} messages, {events} events of {decoder.date}: {kinds}")
+    unfit = {reason: count for reason, count in decoder.book_problems().items() if count}
+    if unfit:
+        listed = ", ".join(f"{reason} {count}" for reason, count in unfit.items())
+        print(
+            f"hft decode: {arguments.capture}: order messages that did not fit the books: {listed}",
+            file=sys.stderr,
+        )
+    for problem in decoder.problems:
+        print(f"hft decode: {arguments.capture}: {problem}", file=sys.stderr)
+    return 1 if decoder.problems else 0
