@@ -8,13 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from braind.counts import Count, Counts
+from braind.counts import Count, Counts, Histogram
 from braind.features.registry import FEATURES, selection, warmup_top_updates
 from braind.features.state import FeatureState
 from braind.model.inference import OUTPUTS, NativeModel
 from braind.policy import ORDER_FIELDS, Strategy
 from braind.step import GRANT_RECORDS_MAX, make_decide, make_step
+from hft._native import HISTOGRAM_HEADER_WORDS, histogram_bucket
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT
+
+HISTOGRAM_WORDS = HISTOGRAM_HEADER_WORDS + histogram_bucket(2**64 - 1) + 1
 
 
 class Gate(NamedTuple):
@@ -113,9 +116,23 @@ class Brain:
     def start_anew(self, decide_after_seq: int) -> None:
         """For a new ring: nothing is known, and nothing decided before `decide_after_seq` counts."""
         self.state.reset()
+        self.state.forget_ids()
         self._bound.own[:] = 0
         self.counts[Count.LOST] = 0
         self.gate = self.gate._replace(decide_after_seq=decide_after_seq)
+
+    def rehearse(self, market: Market) -> None:
+        """Runs what is in `market` through the whole loop without leaving a trace in counters and histograms."""
+        words = np.zeros((len(Histogram), HISTOGRAM_WORDS), np.uint64)
+        bound = self._bound
+        self._bound = bound._replace(
+            histograms=words.ctypes.data + words.strides[0] * np.arange(len(words), dtype=np.uint64)
+        )
+        try:
+            self.step(market, polls_max=1, records_max=market.records.shape[0])
+        finally:
+            self._bound = bound
+            self.counts[:] = 0
 
     def step(self, market: Market, polls_max: int, records_max: int) -> int:
         """Consumes until `records_max` records or `polls_max` empty polls; returns the records consumed.

@@ -13,7 +13,6 @@ braind, so a change anywhere starts a fresh one.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+
+from hft.cache import cache_directory
 
 # Unsigned fields of records are turned into this before any arithmetic: mixed with int64 they would become
 # floats, and Numba's `int` leaves them unsigned. Typed loosely because it stands for a plain int everywhere.
@@ -32,15 +33,6 @@ _config: Any = numba.config
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 
 Function = TypeVar("Function", bound=Callable[..., object])
-
-
-def cache_directory() -> Path:
-    """``HFT_CACHE_DIR``, else ``$XDG_CACHE_HOME/hft``, else ``~/.cache/hft``."""
-    if own := os.environ.get("HFT_CACHE_DIR"):
-        return Path(own)
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared) / "hft"
-    return Path.home() / ".cache" / "hft"
 
 
 @cache

@@ -82,6 +82,11 @@ class FeatureState(NamedTuple):
             np.full(slots, tick_price_units),
         )
 
+    def forget_ids(self) -> None:
+        """All ids must be looked up again, where they are looked up at all."""
+        if self.slot_of_instrument[0] == UNRESOLVED:
+            self.slot_of_instrument[:] = UNRESOLVED
+
     def reset(self) -> None:
         """Back to knowing nothing, for every instrument (records were lost, or a new feed generation)."""
         self.values[:] = 0.0

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from braind.compiled import cache_directory
 from braind.model import isa
 from braind.model.inference import NativeModel
 from braind.model.network import FusedRow, GemmRow, Network, _Row
 from braind.model.package import Binary, sha256
+from hft.cache import cache_directory
 
 # Buffers on the stack: an allocation through torch costs more than a layer. Precompiling torch's headers
 # takes longer than the one compilation it would speed up.

@@ -110,13 +110,15 @@ class _Row(nn.Module):
         last = len(self.weights) - 1
         for k in range(last):
             x = torch.relu(self.layer(k, x))
-        return torch.softmax(self.layer(last, x), -1)
+        out: Tensor = torch.softmax(self.layer(last, x), -1)
+        return out
 
 
 class FusedRow(_Row):
     def layer(self, k: int, x: Tensor) -> Tensor:
         products: Tensor = self.weights[k] * x
-        return (products.sum(1) + self.biases[k]).reshape(1, -1)
+        out: Tensor = (products.sum(1) + self.biases[k]).reshape(1, -1)
+        return out
 
 
 class GemmRow(_Row):

@@ -1,0 +1,85 @@
+"""feedd's regions as braind maps them, and braind's own intents queue beside them.
+
+All of a feed's regions belong to one life of feedd. When feedd comes back, everything is mapped anew, and the
+intents queue is born again too: a queue that another gateway has read must not be read twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from braind.brain import Market
+from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT, RegionKind
+from hft.regions import IntentProducer, Region, RegionMissing, RingReader
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One life of feedd, mapped. `market` points into the objects beside it."""
+
+    ring: Region
+    reader: RingReader
+    board: Region
+    updates: Region
+    updates_reader: RingReader
+    gateway_state: Region
+    intents: Region
+    producer: IntentProducer
+    market: Market
+    head_at_start: int
+
+    @property
+    def retired(self) -> bool:
+        """Whether this feedd has ended or been replaced. What it published can still be read."""
+        return bool(self.ring.retired or self.gateway_state.retired)
+
+
+class FeedMapper:
+    """Maps the feed of `run_directory` when there is one to map."""
+
+    def __init__(self, run_directory: Path, intents_capacity: int, require_huge_pages: bool) -> None:
+        """Creates the first intents queue at once, so that a gateway finds it. Raises RegionError."""
+        self._feedd = run_directory / "feedd"
+        self._intents_path = str(run_directory / "braind" / "intents.ring")
+        self._intents_capacity = intents_capacity
+        self._require_huge_pages = require_huge_pages
+        self._intents: Region | None = self._new_intents()
+        # Generations of our own queues: answers to any of them are answers to us.
+        self.intents_generations = {self._intents.generation}
+
+    def _new_intents(self) -> Region:
+        return Region.create(
+            self._intents_path,
+            int(RegionKind.INTENTS_RING),
+            self._intents_capacity,
+            ORDER_INTENT.itemsize,
+            require_huge_pages=self._require_huge_pages,
+        )
+
+    def map(self) -> Feed | None:
+        """The feed that is live now, or None while there is none (or not all of it).
+
+        Raises RegionError for regions of another layout.
+        """
+        try:
+            ring = Region.open(str(self._feedd / "market.ring"), int(RegionKind.MARKET_RING))
+            board = Region.open(str(self._feedd / "market.board"), int(RegionKind.MARKET_BOARD))
+            updates = Region.open(str(self._feedd / "updates.ring"), int(RegionKind.UPDATES_RING))
+            gateway_state = Region.open(str(self._feedd / "gateway.state"), int(RegionKind.GATEWAY_STATE))
+        except RegionMissing:
+            return None
+        if any(region.retired for region in (ring, board, updates, gateway_state)):
+            return None
+        if board.peer_generation != ring.generation:
+            return None
+        intents = self._intents or self._new_intents()
+        self._intents = None
+        self.intents_generations.add(intents.generation)
+        reader = RingReader(ring, 0)
+        producer = IntentProducer(intents, gateway_state)
+        market = Market(reader.address, producer.address, ring.records(MARKET_EVENT), ring.generation)
+        return Feed(
+            ring, reader, board, updates, RingReader(updates, 0), gateway_state, intents, producer, market,
+            reader.head,
+        )  # fmt: skip

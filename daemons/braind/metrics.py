@@ -1,0 +1,125 @@
+"""braind's statistics: what is declared in `<run>/braind/stats`, and how the loop's counters get there.
+
+The region outlives the process, so the last figures stay readable after a clean end.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braind.counts import Count, Counts, Histogram
+from hft.layout.dtypes import RefusalReason, UpdateKind
+from hft.stats import StatsBuilder, StatsWriter
+
+# counter -> (name, unit, labels)
+_COUNTERS = {
+    Count.EVENTS: ("braind_events_consumed_total", "records", ""),
+    Count.LOST: ("braind_ring_lost_total", "records", ""),
+    Count.DECISIONS: ("braind_decisions_total", "decisions", ""),
+    Count.INTENTS: ("braind_intents_total", "intents", ""),
+    Count.DROPPED_FULL: ("braind_intents_dropped_total", "intents", 'reason="queue_full"'),
+    Count.DROPPED_WRONG_GENERATION: ("braind_intents_dropped_total", "intents", 'reason="wrong_generation"'),
+    Count.DROPPED_VETO: ("braind_decisions_dropped_total", "decisions", 'reason="veto"'),
+    Count.DROPPED_CATCHING_UP: ("braind_decisions_dropped_total", "decisions", 'reason="catching_up"'),
+    Count.BAD_INPUTS: ("braind_decisions_dropped_total", "decisions", 'reason="nonfinite_input"'),
+    Count.BAD_OUTPUTS: ("braind_decisions_dropped_total", "decisions", 'reason="nonfinite_output"'),
+    Count.DISCARDED_RANGES: ("braind_ranges_discarded_total", "ranges", ""),
+    Count.FEATURE_RESETS: ("braind_feature_resets_total", "resets", ""),
+}
+_HISTOGRAMS = {
+    Histogram.TICK_TO_CONSUME: "braind_tick_to_consume_ns",
+    Histogram.FEATURES: "braind_features_ns",
+    Histogram.MODEL: "braind_model_ns",
+    Histogram.TICK_TO_DECISION: "braind_tick_to_decision_ns",
+    Histogram.TICK_TO_INTENT: "braind_tick_to_intent_ns",
+}
+
+
+class State(IntEnum):
+    """Value of `braind_state`."""
+
+    WARMUP = 0
+    WAITING_FOR_FEED = 1
+    RUNNING = 2
+    STOPPED = 3
+
+
+class Metrics:
+    """Declares the region's values; `create` makes the region."""
+
+    def __init__(self, path: str, require_huge_pages: bool) -> None:
+        """Raises RegionError."""
+        builder = StatsBuilder()
+        self._counters = {
+            count: builder.counter(n, u, 0, labels) for count, (n, u, labels) in _COUNTERS.items()
+        }
+        self._vetoed = builder.gauge("braind_vetoed", "bool")
+        self._state = builder.gauge("braind_state", "state")
+        self._lag = builder.gauge("braind_ring_lag_records", "records")
+        self._cursor = builder.gauge("braind_ring_cursor", "sequence")
+        self._generation = builder.gauge("braind_ring_generation", "generation")
+        self._maps = builder.counter("braind_ring_maps_total", "maps")
+        self._loops = builder.counter("braind_loop_iterations_total", "iterations")
+        self._instruments = builder.gauge("braind_instruments", "instruments")
+        self._unnamed = builder.counter("braind_instruments_unnamed_total", "instruments")
+        self._updates = {
+            int(kind): builder.counter("braind_updates_total", "updates", 0, f'kind="{kind.name.lower()}"')
+            for kind in UpdateKind if kind
+        }  # fmt: skip
+        self._foreign = builder.counter("braind_updates_foreign_total", "updates")
+        self._updates_lost = builder.counter("braind_updates_lost_total", "records")
+        self._refused = {
+            int(reason): builder.counter("braind_refused_total", "intents", 0, f'reason="{reason.name.lower()}"')
+            for reason in RefusalReason if reason
+        }  # fmt: skip
+        histograms = [builder.histogram(_HISTOGRAMS[one], "ns") for one in Histogram]
+        self._writer: StatsWriter = builder.create(path, require_huge_pages)
+        self.histogram_addresses: NDArray[np.uint64] = np.array(
+            [self._writer.value_address(index) for index in histograms], np.uint64
+        )
+
+        self.answered = 0
+
+    def set_state(self, state: State) -> None:
+        self._writer.set(self._state, int(state))
+
+    def set_instruments(self, count: int) -> None:
+        """Configured symbols that have been found in the feed."""
+        self._writer.set(self._instruments, count)
+
+    def add_unnamed(self) -> None:
+        """An instrument that the feed used without the board ever naming it."""
+        self._writer.add(self._unnamed)
+
+    def add_map(self, generation: int) -> None:
+        """A market ring was mapped."""
+        self._writer.add(self._maps)
+        self._writer.set(self._generation, generation)
+
+    def add_update(self, kind: int, reason: int) -> None:
+        """An answer of the gateway to one of our intents."""
+        self.answered += 1
+        if kind in self._updates:
+            self._writer.add(self._updates[kind])
+        if reason in self._refused:
+            self._writer.add(self._refused[reason])
+
+    def add_foreign_updates(self, count: int) -> None:
+        """Updates that answer somebody else's intents (an earlier braind)."""
+        self._writer.add(self._foreign, count)
+
+    def add_updates_lost(self, count: int) -> None:
+        self._writer.add(self._updates_lost, count)
+
+    def publish(self, counts: Counts, lost_before: int, cursor: int, lag_records: int) -> None:
+        """Copies the loop's counters; `lost_before` are records lost in rings that were mapped earlier."""
+        for count, index in self._counters.items():
+            self._writer.set(index, int(counts[count]))
+        self._writer.set(self._counters[Count.LOST], int(counts[Count.LOST]) + lost_before)
+        self._writer.set(self._vetoed, int(counts[Count.VETOED]))
+        self._writer.set(self._cursor, cursor)
+        self._writer.set(self._lag, lag_records)
+        self._writer.add(self._loops)
