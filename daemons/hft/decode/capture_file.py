@@ -66,14 +66,12 @@ class CaptureFile:
         return b"".join(parts)
 
     def _next(self) -> bytes:
-        if not self._gzip:
-            return self._file.read(_READ_BYTES)
-        self._pending = self._file.read(_READ_BYTES)
-        return self._inflated()
+        return self._inflated() if self._gzip else self._file.read(_READ_BYTES)
 
     def _inflated(self) -> bytes:
         """Inflates what was read, reading on until there is output or the end."""
         while self._inflate is not None:
+            self._pending = self._pending or self._file.read(_READ_BYTES)
             if not self._pending:
                 self._stop("the gzip stream is cut off")
                 break
@@ -85,8 +83,6 @@ class CaptureFile:
             self._pending = self._inflate.unused_data
             if self._inflate.eof:
                 self._next_member()
-            elif not output:
-                self._pending = self._file.read(_READ_BYTES)
             if output:
                 return output
         return b""
