@@ -131,11 +131,17 @@ def _inflate(path: Path, limit: int) -> tuple[npt.NDArray[np.uint8], str | None]
             except zlib.error as error:
                 return np.frombuffer(inflated, np.uint8), f"gzip stream is damaged ({error})"
             if limit != _NO_LIMIT:
-                more, end, _ = _walk(np.frombuffer(bytes(inflated), np.uint8), end, limit - count)
+                more, end = _walk_inflated(inflated, end, limit - count)
                 count += more
                 if count >= limit:
                     return np.frombuffer(inflated, np.uint8), None
     return np.frombuffer(inflated, np.uint8), None if inflater.eof else "gzip stream is cut off"
+
+
+def _walk_inflated(inflated: bytearray, start: int, limit: int) -> tuple[int, int]:
+    """Messages from `start` and where they end; the view ends here, so that the bytes can grow again."""
+    count, end, _ = _walk(np.frombuffer(inflated, np.uint8), start, limit)
+    return count, end
 
 
 @compiled

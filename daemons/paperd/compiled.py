@@ -1,8 +1,7 @@
 """The one place where paperd meets Numba: functions of arrays and records, compiled on first use and cached.
 
-With NUMBA_DISABLE_JIT=1 the same functions run interpreted. Numba's cache looks only at the file that holds
-a function, not at the files of the functions it calls, and would run stale code after a change there; so
-the cache folder is named by a hash over all sources of paperd.
+Numba's cache looks only at the file that holds a function, not at the files of the functions it calls, and
+would run stale code after a change there; so the cache folder is named by a hash over all sources of paperd.
 """
 
 import hashlib

@@ -26,6 +26,18 @@ from paperd.replay import Replay
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+DAY_OPTIONS = (
+    "seed",
+    "instruments",
+    "messages",
+    "duration",
+    "messages_per_second",
+    "signal",
+    "pressure",
+    "pure_mix",
+)
+"""Options that only mean something without a capture."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
@@ -37,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _generate(options) if options.command == "generate" else _replay(options)
     except DayConfigError as error:
-        option = {"duration_s": "duration", "pressure_s": "pressure", "open_ns": "open"}.get(error.field)
+        option = {"duration_s": "duration", "pressure_s": "pressure"}.get(error.field)
         return _refuse(f"argument --{option or error.field.replace('_', '-')}: {error}")
     except CaptureError as error:
         return _refuse(str(error))
@@ -113,18 +125,6 @@ def _feed(options: argparse.Namespace, config: DayConfig) -> tuple[Capture, str]
     return capture, str(options.capture)
 
 
-DAY_OPTIONS = (
-    "seed",
-    "instruments",
-    "messages",
-    "duration",
-    "messages_per_second",
-    "signal",
-    "pressure",
-    "pure_mix",
-)
-
-
 def _start(options: argparse.Namespace, capture: Capture) -> int:
     """Number of the message from which on the capture's own spacing counts."""
     if options.start_at is None:
@@ -141,6 +141,9 @@ def _start(options: argparse.Namespace, capture: Capture) -> int:
 
 
 def _write_atomically(path: Path, status: dict[str, Any]) -> None:
+    if path.exists() and not path.is_file():  # a device or a pipe must not be replaced by a file
+        path.write_text(json.dumps(status) + "\n")
+        return
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(json.dumps(status) + "\n")
     part.replace(path)

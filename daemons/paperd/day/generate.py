@@ -1,6 +1,7 @@
 """From a DayConfig to bytes: sets up the books and the flow, runs the compiled loop tape by tape."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from paperd.capture import index_messages
 from paperd.day.config import PREOPEN_ORDERS, SECOND_NS, DayConfig, DayConfigError
 from paperd.day.flow import BRANCHING
 from paperd.day.kernel import DAY_DONE, first_events, run
-from paperd.day.script import MPIDS, Script, Symbols, symbols, write_script
+from paperd.day.script import MPIDS, Symbols, symbols, write_script
+from paperd.day.script_writer import Script
 from paperd.day.state import TAPE, WINDOW_TICKS, Tape, new_instruments
 
 MESSAGES_PER_EVENT = 1.013
@@ -32,9 +34,11 @@ def generate_day(config: DayConfig) -> npt.NDArray[np.uint8]:
 
 def write_day(path: Path, config: DayConfig) -> int:
     """Write the day to a file as it is made, in bounded memory; returns the number of messages."""
+    tapes = day_tapes(config)
+    first = next(tapes)  # before the file is touched: here a config without room is refused
     messages = 0
     with path.open("wb") as file:
-        for tape in day_tapes(config):
+        for tape in chain([first], tapes):
             file.write(tape.tobytes())
             messages += len(index_messages(tape))
     return messages

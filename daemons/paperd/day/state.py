@@ -2,7 +2,8 @@
 
 Records, not tuples of arrays, because Numba counts references of every array it passes on (measured: half
 the run time), while a record is a bare pointer. It also keeps all of an instrument's state together in
-memory.
+memory. The price: with NUMBA_DISABLE_JIT=1 numpy hands out copies of a record's array fields, so this code only
+works compiled.
 """
 
 import numpy as np
