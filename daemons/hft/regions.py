@@ -9,6 +9,8 @@ and what they leave to the caller, in short:
 * ``RingReader.poll(count_max)`` grants up to that many complete records, contiguous in
   ``region.records(dtype)`` from index ``reader.start``. Work in place, then ``validate()``; when it says
   False the writer overtook: discard what was derived, the next poll counts the loss. Then ``advance()``.
+  ``poll(count_max, spins_max)`` looks again that often (about 2 ns each, holding the GIL) before it
+  returns 0: the record that comes meanwhile is seen without a turn of the interpreter.
 * Sequences are 1-based and never repeat within a generation; ``cursor`` is the last one consumed.
 * ``IntentProducer.push`` returns ``PUSHED``, ``FULL`` or ``WRONG_GENERATION`` and never waits.
 

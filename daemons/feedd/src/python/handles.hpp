@@ -25,6 +25,12 @@ struct RingReaderHandle {
     advanced = 0;
     return static_cast<std::int64_t>(grant.count);
   }
+  // Looks again, up to `spins_max` times, before it comes back with nothing.
+  std::int64_t poll_spinning(std::int64_t count_max, std::uint64_t spins_max) noexcept {
+    std::int64_t count = poll(count_max);
+    for (; count == 0 && spins_max != 0; --spins_max) count = poll(count_max);
+    return count;
+  }
   [[nodiscard]] std::int64_t start() const noexcept {
     return static_cast<std::int64_t>(ring.index_of(grant.first_sequence));
   }

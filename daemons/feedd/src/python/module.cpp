@@ -18,5 +18,6 @@ NB_MODULE(_native, module) {
   hft::python::bind_board(module);
   hft::python::bind_stats(module);
   hft::python::bind_compiled(module);
+  hft::python::bind_bench(module);
   hft::python::bind_decode(module);
 }

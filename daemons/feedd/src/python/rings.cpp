@@ -41,7 +41,7 @@ std::uint64_t publish_many(Writer& writer, nb::handle records) {
 void bind_rings(nb::module_& module) {
   nb::class_<RingReaderHandle>(module, "RingReader", "One reader's place in a ring (feedd/ring.hpp).")
       .def("__init__", &construct_reader, "region"_a, "cursor"_a = 0, nb::keep_alive<1, 2>())
-      .def("poll", &RingReaderHandle::poll, "count_max"_a)
+      .def("poll", &RingReaderHandle::poll_spinning, "count_max"_a, "spins_max"_a = 0)
       .def("validate", &RingReaderHandle::validate)
       .def("advance",
            [](RingReaderHandle& self, std::int64_t count) {

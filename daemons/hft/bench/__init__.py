@@ -1,0 +1,1 @@
+"""Benchmarks of what `hft` shares: `hft bench ring`."""
