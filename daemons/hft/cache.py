@@ -1,15 +1,27 @@
-"""Where the suite keeps what it can make again: compiled kernels, generated days, trained models."""
+"""Where generated days, model packages and compiled functions are kept between runs."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
 
 def cache_directory() -> Path:
-    """``HFT_CACHE_DIR``, else ``$XDG_CACHE_HOME/hft``, else ``~/.cache/hft``. It may not exist yet."""
+    """``HFT_CACHE_DIR``, else ``$XDG_CACHE_HOME/hft``, else ``~/.cache/hft``."""
     if own := os.environ.get("HFT_CACHE_DIR"):
         return Path(own)
     if shared := os.environ.get("XDG_CACHE_HOME"):
         return Path(shared) / "hft"
     return Path.home() / ".cache" / "hft"
+
+
+@cache
+def sources_hash(package: Path) -> str:
+    """16 hex digits over the names and bytes of every Python source below `package`."""
+    digest = hashlib.sha256()
+    for source in sorted(package.rglob("*.py")):
+        digest.update(str(source.relative_to(package)).encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,35 +1,46 @@
-"""The `hft` command for people. Each subcommand is a module with `add_arguments(parser)` and `run(arguments)`.
+"""The `hft` command for people: each subcommand is a module that says its arguments and runs.
 
 Modules are imported when their command is named, so `hft` and `hft config check` stay quick.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Command:
+    """Its module has `add_arguments(parser)` and `run(arguments)`, or both with `verb` in their names."""
+
     words: tuple[str, ...]
     module: str
     help: str
-    function: str = "run"
-    arguments: str = "add_arguments"
+    verb: str = ""
+
+    def load(self) -> tuple[Callable[[ArgumentParser], None], Callable[[Namespace], int]]:
+        """The two functions of the command's module."""
+        module = importlib.import_module(self.module)
+        if not self.verb:
+            return module.add_arguments, module.run
+        return getattr(module, f"add_{self.verb}_arguments"), getattr(module, f"run_{self.verb}")
 
 
 COMMANDS = (
-    Command(("demo",), "hft.demo.command", "replay a market day through the whole suite, live on this terminal"),
+    Command(("demo",), "hft.demo.command", "replay a market day through the whole suite, live"),
     Command(("decode",), "hft.decode", "run a capture through feedd's own decoder into files"),
-    Command(("model", "train"), "braind.cli_model", "train a model package on a day", "run_train", "add_train_arguments"),
-    Command(("model", "export"), "braind.cli_model", "compile a package again (--autotune: the fast one)", "run_export", "add_export_arguments"),
-    Command(("model", "info"), "braind.cli_model", "what a model package holds and where it came from", "run_info", "add_info_arguments"),
+    Command(("model", "train"), "braind.cli_model", "train a model package on a day", "train"),
+    Command(
+        ("model", "export"), "braind.cli_model", "compile a package again (--autotune: faster)", "export"
+    ),
+    Command(("model", "info"), "braind.cli_model", "what a model package holds", "info"),
     Command(("config", "check"), "hft.config", "check a configuration file as the daemons will"),
     Command(("bench", "ring"), "hft.bench.ring", "ring latency beside its peers and its limit"),
     Command(("bench", "tick"), "braind.bench_tick", "publish → intent, with where the time goes"),
-)  # fmt: skip
+)
 
 
 def usage() -> str:
@@ -60,11 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"hft: no command '{' '.join(given[:2])}' (known: {known})", file=sys.stderr)
         return 2
     command, rest = found
-    module = importlib.import_module(command.module)
-    parser = argparse.ArgumentParser(prog=f"hft {' '.join(command.words)}", description=command.help)
-    getattr(module, command.arguments)(parser)
+    add_arguments, run = command.load()
+    parser = ArgumentParser(prog=f"hft {' '.join(command.words)}", description=command.help)
+    add_arguments(parser)
     try:
-        return int(getattr(module, command.function)(parser.parse_args(rest)))
+        return run(parser.parse_args(rest))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

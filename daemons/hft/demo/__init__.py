@@ -1,1 +1,1 @@
-"""`hft demo`: paperd, feedd and braind as one supervised group, with a live screen and a report that adds up."""
+"""`hft demo`: paperd, feedd and braind as one group, with a live screen and a report that adds up."""

@@ -1,4 +1,4 @@
-"""A supervised group of daemons: started in order, told apart by sd_notify, stopped in order, never left behind.
+"""A group of daemons: started in order, watched by sd_notify, stopped in order, never left behind.
 
 Each child gets a session of its own (ctrl-C reaches only the supervisor, which then stops the group in
 order) and PR_SET_PDEATHSIG, so that even a killed supervisor leaves no daemon running.
