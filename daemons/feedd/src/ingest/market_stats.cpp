@@ -67,7 +67,7 @@ void MarketStats::declare_sequencer(StatsRegistry& registry) {
 void MarketStats::declare_normalizer(StatsRegistry& registry) {
   registry.counter(messages_decoded_, "feedd_messages_decoded_total", "messages");
   for (std::size_t i = 0; i < MESSAGE_TYPES.size(); ++i) {
-    TypeCounter& type = types_.emplace_back(static_cast<std::uint8_t>(MESSAGE_TYPES[i]), Counter());
+    TypeCounter& type = types_.emplace_back(TypeCounter{static_cast<std::uint8_t>(MESSAGE_TYPES[i]), Counter()});
     registry.counter(type.counter, "feedd_messages_total", "messages", label("type", MESSAGE_TYPES.substr(i, 1)));
   }
   for (std::size_t i = 1; i < itch50::MALFORMED_MESSAGE_REASONS; ++i) {
