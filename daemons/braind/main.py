@@ -96,7 +96,7 @@ def make_brain(config: Config, braind: Braind, metrics: Metrics) -> Brain:
     """Strategy and model as configured. Raises StrategyError, PackageError, ModelError."""
     torch.set_num_threads(1)
     strategy_class = find_strategy(braind.strategy)
-    manifest, binary = load(Path(braind.model), strategy_class.features, torch.__version__)
+    manifest, binary = load(Path(braind.model), strategy_class.features, str(torch.__version__))
     return Brain(
         FeatureState.unresolved(len(braind.symbols), config.feedd.capacity.instruments),
         NativeModel(binary, len(manifest.features)),

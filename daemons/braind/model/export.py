@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import warnings
@@ -10,16 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 
 from braind.model import isa
 from braind.model.inference import NativeModel
 from braind.model.network import FusedRow, GemmRow, Network, _Row
-from braind.model.package import Binary, sha256
+from braind.model.package import (
+    FORMAT_VERSION,
+    Binary,
+    Manifest,
+    PackageError,
+    load,
+    read_manifest,
+    read_weights,
+    sha256,
+    write,
+)
 from hft.cache import cache_directory
 
 # Buffers on the stack: an allocation through torch costs more than a layer. Precompiling torch's headers
-# takes longer than the one compilation it would speed up.
+# takes longer than the one compilation it would speed up. One thread: a team of them takes longer to wake than
+# the whole network takes to run.
 _ALWAYS: dict[str, Any] = {
+    "cpp.threads": 1,
     "aot_inductor.allow_stack_allocation": True,
     "aot_inductor.precompile_headers": False,
 }
@@ -51,7 +65,7 @@ def compile_network(network: Network, autotune: bool = False, portable: bool = F
             sha256=sha256(candidates[graph]),
             graph=graph,
             autotuned=autotune,
-            torch_version=torch.__version__,
+            torch_version=str(torch.__version__),
             isa=isa.portable() if portable else isa.native(),
             measured_us=measured_us,
         ),
@@ -76,3 +90,31 @@ def _measured_us(binary: bytes, inputs: int) -> float:
         return round(model.measured_us(), 3)
     finally:
         model.close()
+
+
+def export_package(directory: Path, autotune: bool, portable: bool) -> tuple[Manifest, bytes, bytes]:
+    """The package in `directory` compiled again: (manifest, model.pt2, weights.npz). Raises PackageError.
+
+    Binaries are kept in the cache by weights, CPU, torch version and options.
+    """
+    manifest = read_manifest(directory)
+    weights = read_weights(directory, manifest)
+    target = isa.portable() if portable else isa.native()
+    parts = [
+        FORMAT_VERSION,
+        manifest.weights_sha256,
+        str(torch.__version__),
+        target.march,
+        target.flags,
+        autotune,
+    ]
+    key = sha256(json.dumps(parts).encode())[:32]
+    cached = cache_directory() / "binaries" / key
+    try:
+        known, binary = load(cached, manifest.features, str(torch.__version__))
+        return structs.replace(manifest, binary=known.binary), binary, weights
+    except PackageError:
+        compiled = compile_network(Network.from_bytes(weights), autotune, portable)
+    fresh = structs.replace(manifest, binary=compiled.description)
+    write(cached, fresh, compiled.binary, weights)
+    return fresh, compiled.binary, weights
