@@ -1,4 +1,4 @@
-"""One layout everywhere: the schema's sources, the golden file, the built extension, numpy and the C++ compiler."""
+"""One layout everywhere: the schema's sources, the golden file, the extension, numpy and the C++ compiler."""
 
 from __future__ import annotations
 

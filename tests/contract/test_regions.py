@@ -39,7 +39,7 @@ def _mounted(directory: Path, kind: str, options: str) -> Iterator[Path]:
 
 @pytest.fixture
 def huge_pages(tmp_path: Path) -> Iterator[Path]:
-    """A 2 MB hugetlbfs of the test's own on a pool of at least 16 free pages, which is put back afterwards."""
+    """A 2 MB hugetlbfs of the test's own; 16 free pages in the pool at least, which is put back afterwards."""
     if not POOL.exists():
         pytest.skip("this kernel has no 2 MB huge pages")
     count = POOL / "nr_hugepages"
@@ -82,7 +82,7 @@ def test_a_full_file_system_is_a_clear_error_and_leaves_nothing(tmp_path: Path) 
             RegionError, match=r"market\.ring: allocate \d+ bytes \(\d+ were free\): No space left"
         ):
             _ring(point / "market.ring", 8192)
-        assert os.listdir(point) == ["market.ring"]
+        assert list(point.iterdir()) == [point / "market.ring"]
         assert not old.retired
         assert Region.open(str(point / "market.ring"), RegionKind.MARKET_RING).generation == old.generation
 
@@ -104,7 +104,7 @@ def test_an_exhausted_huge_page_pool_is_a_clear_error_and_leaves_nothing(huge_pa
     capacity_records = 1 << (2 * free_bytes // 128).bit_length()
     with pytest.raises(RegionError, match=rf"allocate .*\({free_bytes} were free\).*No space left"):
         _ring(huge_pages / "market.ring", capacity_records, require_huge_pages=True)
-    assert os.listdir(huge_pages) == []
+    assert not list(huge_pages.iterdir())
     assert int((POOL / "free_hugepages").read_text()) * HUGE_PAGE_BYTES == free_bytes
 
 

@@ -58,13 +58,23 @@ std::uint64_t queue(const std::string& directory) {
   auto& words = *reinterpret_cast<schema::GatewayState*>(state.records());
   std::thread producing([&] {
     IntentProducer producer(intents, words);
-    for (std::uint64_t pushed = 0; pushed < ROUNDS;) pushed += producer.push({}) == PushResult::PUSHED;
+    for (std::uint64_t pushed = 0; pushed < ROUNDS;) {
+      if (producer.push({}) == PushResult::PUSHED) {
+        ++pushed;
+      } else {
+        std::this_thread::yield();
+      }
+    }
   });
   IntentConsumer consumer(words);
   consumer.attach(intents);
   schema::OrderIntent out;
   while (consumer.cursor() < ROUNDS) {
-    if (consumer.pop(out)) consumer.commit();
+    if (consumer.pop(out)) {
+      consumer.commit();
+    } else {
+      std::this_thread::yield();
+    }
   }
   producing.join();
   return consumer.cursor();
@@ -108,8 +118,7 @@ std::uint64_t stats(const std::string& directory) {
     }
   });
   const Counter counter = stat_counter(region, count);
-  while (counter.value() < ROUNDS) {
-  }
+  while (counter.value() < ROUNDS) std::this_thread::yield();
   writing.join();
   return counter.value();
 }
