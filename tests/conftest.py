@@ -42,7 +42,7 @@ def tests_build() -> Path:
 
 @pytest.fixture(scope="session")
 def contract_build() -> Path:
-    """build/tests with the programs of tests/contract alone: they need nothing but the shared-memory contract."""
+    """build/tests with the programs of tests/contract alone: they need the shared-memory contract only."""
     return _build("tests", "contract_torn_reads", "contract_killed_writer")
 
 

@@ -39,7 +39,7 @@ def _mounted(directory: Path, kind: str, options: str) -> Iterator[Path]:
 
 @pytest.fixture
 def huge_pages(tmp_path: Path) -> Iterator[Path]:
-    """A 2 MB hugetlbfs of the test's own; 16 free pages in the pool at least, which is put back afterwards."""
+    """A 2 MB hugetlbfs of the test's own, at least 16 free pages; the pool is put back afterwards."""
     if not POOL.exists():
         pytest.skip("this kernel has no 2 MB huge pages")
     count = POOL / "nr_hugepages"

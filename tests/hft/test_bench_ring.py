@@ -14,6 +14,7 @@ import pytest
 from hft.bench import ring
 from hft.bench.ring import BARE, BYTECODE, COMPILED, ICEORYX2, ZEROMQ_BLOCKING, ZEROMQ_SPINNING
 
+SHARED_MEMORY = Path("/dev/shm")
 GOOD = {
     BARE: 45.0,
     COMPILED: 90.0,
@@ -60,9 +61,9 @@ def test_figures_come_from_the_quietest_tenth_of_the_rounds() -> None:
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="hand-over between cores needs two of them")
 def test_a_short_run_measures_every_way_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    before = set(os.listdir("/dev/shm"))
+    before = set(SHARED_MEMORY.iterdir())
     done = subprocess.run(
-        [sys.executable, "-m", "hft.cli", "bench", "ring", "--seconds", "1", "--json", tmp_path / "ring.json"],
+        [sys.executable, "-m", "hft.cli", "bench", "ring", "--seconds=1", "--json", tmp_path / "ring.json"],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     document = json.loads((tmp_path / "ring.json").read_text())
@@ -71,4 +72,4 @@ def test_a_short_run_measures_every_way_and_leaves_nothing_behind(tmp_path: Path
     assert {BARE, COMPILED, BYTECODE, ZEROMQ_SPINNING, ZEROMQ_BLOCKING} <= set(measured)
     for row in measured.values():
         assert 0 < row["p50"] <= row["p99"] <= row["p999"] <= row["max"]
-    assert not {name for name in set(os.listdir("/dev/shm")) - before if name.startswith("hft-bench.")}
+    assert not {path for path in set(SHARED_MEMORY.glob("hft-bench.*")) - before}

@@ -1,4 +1,4 @@
-"""Both ends of the peers that `hft bench ring` is compared with: the same 128 bytes, each in its quickest way.
+"""Both ends of the peers of `hft bench ring`: the same 128 bytes, each in its quickest way.
 
 A sender is a function (count, interval_ns), a receiver one of (count) -> latencies in nanoseconds. iceoryx2
 is an optional dependency (`pip install hft-suite[bench]`) and imported only here.
@@ -106,13 +106,13 @@ def _iceoryx2_prefix(directory: str) -> str:
 
 @contextlib.contextmanager
 def iceoryx2_directory(parent: str) -> Iterator[str]:
-    """A root of our own for its files, and its shared-memory segments, which it leaves, removed at the end."""
+    """A root of our own for its files; the shared-memory segments that it leaves are removed at the end."""
     directory = Path(parent) / "iceoryx2"
     directory.mkdir()
     try:
         yield str(directory)
     finally:
-        for segment in Path("/dev/shm").glob(f"{_iceoryx2_prefix(str(directory))}*"):
+        for segment in Path(parent).parent.glob(f"{_iceoryx2_prefix(str(directory))}*"):
             segment.unlink(missing_ok=True)
 
 

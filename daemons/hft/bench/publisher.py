@@ -1,4 +1,4 @@
-"""The sending process of `hft bench ring`, started by it: `python -m hft.bench.publisher TRANSPORT PATH CORE`.
+"""The sending process of `hft bench ring`: `python -m hft.bench.publisher TRANSPORT PATH CORE`.
 
 Says "ready", then for every line "COUNT INTERVAL_NS" on its standard input sends that many 128-byte records
 that far apart and says "done". Each record carries CLOCK_MONOTONIC as read right before it was sent. Ends

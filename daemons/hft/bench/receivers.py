@@ -32,7 +32,7 @@ def clock_read_ns(reads: int) -> float:
 
 @njit(nogil=True)
 def _see(ring: int, records: Any, latencies: Any, seconds_max: int) -> int:
-    """Polls until every latency is filled; how many were, at the deadline. Reads both lines of each record."""
+    """Polls until every latency is filled; how many were, at the deadline. Reads both lines of a record."""
     seen = 0
     polls = 0
     end_ns = compiled.monotonic_ns() + np.uint64(seconds_max * 1_000_000_000)
@@ -69,7 +69,7 @@ def ring_compiled(path: str) -> Receive:
 
 
 def ring_bytecode(path: str) -> Receive:
-    """The interpreter: `poll` returned to bytecode, clock; the stamps are read afterwards, like the peers'."""
+    """The interpreter: `poll` returned to bytecode, clock; stamps are read afterwards, like the peers'."""
     region = Region.open(path, RegionKind.MARKET_RING)
     records = region.records(MARKET_EVENT)
     reader = RingReader(region)

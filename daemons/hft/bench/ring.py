@@ -247,8 +247,8 @@ def _print(figures: dict[str, dict[str, float | int]], judged: list[Target], clo
     console.print(table, verdicts)
     used, rounds = figures[BARE]["rounds_used"], figures[BARE]["rounds"]
     console.print(
-        f"The quietest {used} of {rounds} rounds of each, by their median. On shared cores p99 and beyond are "
-        "the scheduler's."
+        f"The quietest {used} of {rounds} rounds of each, by their median. "
+        "On shared cores p99 and beyond are the scheduler's."
     )
 
 

@@ -42,6 +42,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Struct:
+    """One struct with its fields in memory order."""
+
     name: str
     size_bytes: int
     align_bytes: int
@@ -50,6 +52,8 @@ class Struct:
 
 @dataclass(frozen=True)
 class Enum:
+    """One enum with its underlying scalar type and its (name, value) pairs."""
+
     name: str
     type: str
     values: tuple[tuple[str, int], ...]
@@ -109,9 +113,7 @@ class _Reader:
         if not offset:
             return []
         start, length = self._table.Vector(offset), self._table.VectorLen(offset)
-        return [
-            _Reader(Table(self._table.Bytes, self._table.Indirect(start + 4 * i))) for i in range(length)
-        ]
+        return [_Reader(Table(self._table.Bytes, self._table.Indirect(start + 4 * i))) for i in range(length)]
 
 
 def _short(name: str) -> str:
