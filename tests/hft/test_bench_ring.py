@@ -72,4 +72,4 @@ def test_a_short_run_measures_every_way_and_leaves_nothing_behind(tmp_path: Path
     assert {BARE, COMPILED, BYTECODE, ZEROMQ_SPINNING, ZEROMQ_BLOCKING} <= set(measured)
     for row in measured.values():
         assert 0 < row["p50"] <= row["p99"] <= row["p999"] <= row["max"]
-    assert not {path for path in set(SHARED_MEMORY.glob("hft-bench.*")) - before}
+    assert not set(SHARED_MEMORY.glob("hft-bench.*")) - before
