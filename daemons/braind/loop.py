@@ -137,3 +137,5 @@ class Loop:
             self._answers.consume()
         self._publish()
         self._metrics.set_state(State.STOPPED)
+        if self._feed is not None:
+            self._feed.intents.retire()

@@ -33,7 +33,11 @@ class Strategy(Protocol):
     features: tuple[str, ...]
     strategy_id: int
     state_words: int
-    policy: Policy
+
+    @property
+    def policy(self) -> Policy:
+        """The compiled function that decides."""
+        ...
 
     def __init__(self, config: Braind, manifest: Manifest) -> None: ...
 

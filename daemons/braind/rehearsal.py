@@ -27,17 +27,19 @@ REHEARSED_EVENTS = 8192
 _QUEUE_RECORDS = 64
 
 
-def made_up_events(count: int, interval_ns: int) -> NDArray[np.void]:
-    """A random walk of instrument 1's book top, every record a decision point; the same at every start."""
+def made_up_events(count: int, interval_ns: int, instruments: int = 1) -> NDArray[np.void]:
+    """Random walks of the tops of instruments 1 …, in turn; every record changes one; the same at every start."""
     random = np.random.default_rng(1)
     events = np.zeros(count, MARKET_EVENT)
-    events["instrument_id"] = 1
+    events["instrument_id"] = 1 + np.arange(count) % instruments
     events["kind"] = int(EventKind.ADD)
     events["flags"] = int(EventFlags.TOP_CHANGED | EventFlags.BOOK_CHANGED)
     events["validity"] = int(BookValidity.VALID)
     events["trade_state"] = int(TradeState.TRADING)
     events["exchange_ts_ns"] = 1_700_000_000_000_000_000 + np.arange(count) * interval_ns
-    mid = 1_000_000 + 100 * np.cumsum(random.integers(-1, 2, count))
+    steps = np.zeros((-(-count // instruments), instruments), np.int64)
+    steps[:] = random.integers(-1, 2, steps.shape)
+    mid = 1_000_000 + 100 * np.cumsum(steps, axis=0).ravel()[:count]
     events["bid_price"], events["ask_price"] = mid - 100, mid + 100
     events["bid_quantity"] = 100 * random.integers(1, 20, count)
     events["ask_quantity"] = 100 * random.integers(1, 20, count)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from msgspec import structs
 
@@ -20,12 +21,9 @@ from braind.model.package import (
     FORMAT_VERSION,
     Binary,
     Manifest,
-    PackageError,
-    load,
     read_manifest,
     read_weights,
     sha256,
-    write,
 )
 from hft.cache import cache_directory
 
@@ -92,29 +90,43 @@ def _measured_us(binary: bytes, inputs: int) -> float:
         model.close()
 
 
-def export_package(directory: Path, autotune: bool, portable: bool) -> tuple[Manifest, bytes, bytes]:
-    """The package in `directory` compiled again: (manifest, model.pt2, weights.npz). Raises PackageError.
-
-    Binaries are kept in the cache by weights, CPU, torch version and options.
-    """
-    manifest = read_manifest(directory)
-    weights = read_weights(directory, manifest)
+def cached_binary(network: Network, autotune: bool = False, portable: bool = False) -> Compiled:
+    """As `compile_network`, from the cache where the same weights were compiled for the same CPU before."""
+    weights_sha256 = sha256(network.to_bytes())
     target = isa.portable() if portable else isa.native()
     parts = [
         FORMAT_VERSION,
-        manifest.weights_sha256,
+        weights_sha256,
         str(torch.__version__),
         target.march,
         target.flags,
         autotune,
+        _ALWAYS,
     ]
-    key = sha256(json.dumps(parts).encode())[:32]
-    cached = cache_directory() / "binaries" / key
+    path = cache_directory() / "binaries" / f"{sha256(json.dumps(parts).encode())[:32]}.pt2"
+    description = path.with_suffix(".json")
     try:
-        known, binary = load(cached, manifest.features, str(torch.__version__))
-        return structs.replace(manifest, binary=known.binary), binary, weights
-    except PackageError:
-        compiled = compile_network(Network.from_bytes(weights), autotune, portable)
-    fresh = structs.replace(manifest, binary=compiled.description)
-    write(cached, fresh, compiled.binary, weights)
-    return fresh, compiled.binary, weights
+        known = Compiled(path.read_bytes(), msgspec.json.decode(description.read_bytes(), type=Binary))
+        if sha256(known.binary) == known.description.sha256:
+            return known
+    except (OSError, msgspec.DecodeError):
+        pass
+    compiled = compile_network(network, autotune, portable)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, compiled.binary)
+    _replace(description, msgspec.json.encode(compiled.description))
+    return compiled
+
+
+def _replace(path: Path, data: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(data)
+    unfinished.replace(path)
+
+
+def export_package(directory: Path, autotune: bool, portable: bool) -> tuple[Manifest, bytes, bytes]:
+    """The package in `directory` compiled again: (manifest, model.pt2, weights.npz). Raises PackageError."""
+    manifest = read_manifest(directory)
+    weights = read_weights(directory, manifest)
+    compiled = cached_binary(Network.from_bytes(weights), autotune, portable)
+    return structs.replace(manifest, binary=compiled.description), compiled.binary, weights

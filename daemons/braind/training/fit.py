@@ -16,7 +16,10 @@ from braind.model.network import CLIP, Network, TrainableNetwork
 
 # A network this small gains nothing from a second thread, and loses much where cores are shared.
 THREADS = 1
-BATCH_ROWS = 2048
+# Small data in small batches: an epoch should be some steps, not one.
+BATCH_ROWS_MAX = 2048
+BATCH_ROWS_MIN = 32
+STEPS_AN_EPOCH = 50
 EPOCHS_MAX = 40
 PATIENCE_EPOCHS = 5
 LEARNING_RATE = 5e-4
@@ -52,13 +55,14 @@ def fit(
     optimizer = torch.optim.AdamW(module.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     loss_of = nn.CrossEntropyLoss()
     best_loss, best_weights, best_epoch, epoch = float("inf"), module.state_dict(), 0, 0
+    batch_rows = max(BATCH_ROWS_MIN, min(BATCH_ROWS_MAX, len(labels) // STEPS_AN_EPOCH))
     start = time.monotonic()
     while (
         epoch < EPOCHS_MAX and epoch - best_epoch < PATIENCE_EPOCHS and time.monotonic() - start < seconds_max
     ):
         epoch += 1
         order = torch.randperm(len(labels))
-        for chosen in (order[i : i + BATCH_ROWS] for i in range(0, len(order), BATCH_ROWS)):
+        for chosen in (order[i : i + batch_rows] for i in range(0, len(order), batch_rows)):
             optimizer.zero_grad()
             loss_of(module(rows[chosen]), labels[chosen]).backward()
             optimizer.step()

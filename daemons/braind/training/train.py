@@ -15,7 +15,7 @@ import torch
 
 from braind.features.registry import feature_hash
 from braind.model import isa, package
-from braind.model.export import Compiled, compile_network
+from braind.model.export import Compiled, cached_binary
 from braind.model.network import CLASSES, Network, probabilities
 from braind.model.package import Manifest, PackageError, Training
 from braind.training import TrainingError
@@ -96,7 +96,7 @@ def _train(
         say(f"stopped by the limit of {options.seconds:g} s: another run may stop elsewhere")
     provenance = _provenance(source.path, data_sha256, options, samples, split, fitted)
     say("compiling" + (" and tuning (about a minute) …" if options.autotune else " (some seconds) …"))
-    compiled = compile_network(fitted.network, options.autotune, options.portable)
+    compiled = cached_binary(fitted.network, options.autotune, options.portable)
     weights = fitted.network.to_bytes()
     return make_manifest(options, fitted.network, weights, provenance, compiled), compiled, weights
 
