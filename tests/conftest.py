@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Compiled kernels, generated days and models of all tests: one cache of the checkout's own, kept between runs.
+os.environ.setdefault("HFT_CACHE_DIR", str(ROOT / "build" / "test-cache"))
 
 
 def _build(preset: str, *targets: str) -> Path:

@@ -1,0 +1,163 @@
+"""`hft demo` as a person runs it: real processes, real sockets, and sums that must hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HFT = str(Path(sys.executable).with_name("hft"))
+SHARED_MEMORY = Path("/dev/shm")
+START_SECONDS_MAX = 240.0
+
+
+def demo_directories() -> set[str]:
+    return {path.name for path in SHARED_MEMORY.glob("hft-demo.*")}
+
+
+def processes_of(directory: str) -> list[str]:
+    """Command lines that name a run's directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if directory in command:
+                found.append(command)
+    return found
+
+
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [HFT, "demo", *arguments],
+        capture_output=True, text=True, timeout=START_SECONDS_MAX, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    before = demo_directories()
+    yield
+    assert demo_directories() <= before
+
+
+def sums_hold(report: dict[str, object]) -> bool:
+    events = report["events"]
+    assert isinstance(events, dict)
+    return (
+        events["sent"] == events["decoded"] + events["gaps"]
+        and events["published"] == events["consumed"] + events["lost_ring"] + events["unread"]
+        and report["intents"] == report["answered"] == report["refused"]
+    )
+
+
+@pytest.mark.slow
+def test_a_whole_day_arrives_is_decided_on_and_every_intent_is_refused(
+    small_day: Path, tmp_path: Path
+) -> None:
+    report_path = tmp_path / "report.json"
+    done = run_demo("--capture", str(small_day), "--speed", "2", "--json", str(report_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(report_path.read_text())
+    assert sums_hold(report)
+    assert report["events"]["gaps"] == report["events"]["lost_ring"] == 0
+    assert report["events"]["sent"] > 50_000
+    assert report["decisions"] > 1000
+    assert report["intents"] > 0
+    for hop in ("receive_to_publish", "publish_to_consume", "publish_to_intent", "intent_to_answer"):
+        assert 0 < report["latency_ns"][hop]["p50"] <= report["latency_ns"][hop]["max"]
+    assert "every intent" in done.stdout
+    assert "out of sample" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_in_order_and_the_sums_still_hold(small_day: Path, tmp_path: Path) -> None:
+    report_path = tmp_path / "report.json"
+    demo = subprocess.Popen(
+        [HFT, "demo", "--capture", str(small_day), "--speed", "0.5", "--json", str(report_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "paperd=sending" in line:
+            break
+    demo.send_signal(signal.SIGINT)
+    rest, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 0, rest
+    report = json.loads(report_path.read_text())
+    assert sums_hold(report)
+    assert report["events"]["sent"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.capture
+def test_the_real_file_under_loss_duplicates_and_reordering(real_capture: Path, tmp_path: Path) -> None:
+    report_path = tmp_path / "report.json"
+    faults = ("--loss", "0.05", "--duplicate", "0.05", "--reorder", "0.05")
+    done = run_demo("--capture", str(real_capture), "--speed", "4", "--json", str(report_path), *faults)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(report_path.read_text())
+    assert sums_hold(report)
+    assert report["events"]["sent"] == 251_837
+    assert report["day"]["trading_date"] == "2019-12-30"
+
+
+@pytest.mark.slow
+def test_a_killed_demo_leaves_no_daemon_and_its_directory_goes_with_the_next_run(
+    small_day: Path,
+) -> None:
+    before = demo_directories()
+    demo = subprocess.Popen(
+        [HFT, "demo", "--capture", str(small_day), "--speed", "0.5"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "braind=ready" in line:
+            break
+    (directory,) = demo_directories() - before
+    assert len(processes_of(directory)) >= 2
+    demo.kill()
+    demo.wait()
+    demo.stdout.close()
+    deadline = time.monotonic() + 20
+    while processes_of(directory) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_of(directory) == []
+
+    missing = run_demo("--capture", "/nonexistent")
+    assert missing.returncode == 1
+    assert directory not in demo_directories()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("--capture", "/nonexistent.itch50"), 1, "/nonexistent.itch50"),
+        (("--json", "/nonexistent/report.json"), 2, "/nonexistent/report.json"),
+        (("--speed", "0"), 2, "--speed"),
+        (("--loss", "1.5"), 2, "--loss"),
+        (("--seconds", "soon"), 2, "--seconds"),
+    ],
+)
+def test_what_can_not_work_is_refused_by_name(arguments: tuple[str, ...], code: int, word: str) -> None:
+    done = run_demo(*arguments)
+    assert done.returncode == code
+    assert word in done.stderr.replace("\n", "")
+
+
+def test_a_capture_whose_date_nobody_knows_asks_for_it(small_day: Path, tmp_path: Path) -> None:
+    nameless = tmp_path / "day.itch50"
+    os.link(small_day, nameless)
+    done = run_demo("--capture", str(nameless))
+    assert done.returncode == 1
+    assert "--date" in done.stderr
