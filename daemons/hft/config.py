@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import re
+import subprocess
 import sys
 import tomllib
 from datetime import date
@@ -38,6 +39,8 @@ class ConfigError(ValueError):
 
 
 class Run(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the regions are, and how seriously it is meant."""
+
     directory: str = "/dev/hugepages/hft"
     huge_pages: Literal["require", "allow_small"] = "require"
     mode: Literal["observe", "paper", "live"] = "observe"
@@ -53,6 +56,8 @@ class Cores(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Capacity(Struct, frozen=True, forbid_unknown_fields=True):
+    """What feedd takes at start; reaching one is counted."""
+
     market_ring_records: Annotated[int, Meta(ge=1024, le=1 << 26)] = 1 << 20
     updates_ring_records: Annotated[int, Meta(ge=1024, le=1 << 22)] = 1 << 16
     instruments: Annotated[int, Meta(ge=16, le=65536)] = 16384
@@ -61,6 +66,8 @@ class Capacity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Feed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The feed's addresses and how its gaps are dealt with."""
+
     protocol: Literal["itch50"] = "itch50"
     line_a: str
     line_b: str = ""
@@ -78,12 +85,16 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Feedd(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Feedd's own sections; it checks them itself as well."""
+
     idle: Idle = "spin"
     capacity: Capacity = Capacity()
     feed: Feed
 
 
 class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Braind's section: model, strategy, instruments."""
+
     idle: Idle = "spin"
     model: str
     strategy: str = "braind.strategies.imbalance:ImbalanceStrategy"
@@ -96,6 +107,8 @@ class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file, checked."""
+
     run: Run = Run()
     cores: Cores = Cores()
     feedd: Feedd
@@ -139,7 +152,7 @@ def _section(tree: dict[str, Any], key: str) -> None:
 
 
 def _named(message: str) -> ConfigError:
-    """msgspec's "Expected `int` <= 5 - at `$.a.b`" as key and problem."""
+    """Key and problem out of msgspec's "Expected `int` <= 5 - at `$.a.b`"."""
     problem, _, place = message.partition(" - at `$")
     section = place.rstrip("`").lstrip(".")
     lacking = re.fullmatch(r"Object (?:contains unknown|missing required) field `(.*)`", problem)
@@ -177,14 +190,17 @@ def _check_feed(feed: Feed) -> None:
         if feed.line_b == feed.line_a:
             raise ConfigError("feedd.feed.line_b", f'"{feed.line_b}" is line_a')
     if not _is_address(feed.interface) or ipaddress.IPv4Address(feed.interface).is_multicast:
-        raise ConfigError("feedd.feed.interface", f'"{feed.interface}" is not the IPv4 address of an interface')
+        raise ConfigError(
+            "feedd.feed.interface", f'"{feed.interface}" is not the IPv4 address of an interface'
+        )
     if feed.request_server:
         _check_endpoint("feedd.feed.request_server", feed.request_server)
         if ipaddress.IPv4Address(feed.request_server.partition(":")[0]).is_multicast:
             raise ConfigError("feedd.feed.request_server", f'"{feed.request_server}" is a multicast group')
     if feed.trading_date != "today" and not _is_date(feed.trading_date):
         raise ConfigError(
-            "feedd.feed.trading_date", f'"{feed.trading_date}" is neither "today" nor a date from 2007-01-01 to 2099-12-31'
+            "feedd.feed.trading_date",
+            f'"{feed.trading_date}" is neither "today" nor a date from 2007-01-01 to 2099-12-31',
         )
 
 
@@ -236,11 +252,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`hft config check FILE`: 0 when every daemon would accept it, 1 with the full path of the wrong key."""
+    """`hft config check FILE`: 0 when every daemon would accept it, 1 with the full path of the wrong key.
+
+    feedd is asked itself (`feedd --check-config`), because it reads the file with a parser of its own.
+    """
     try:
         config = load(arguments.file)
     except ConfigError as error:
         print(f"hft config check: {arguments.file}: {error}", file=sys.stderr)
         return 1
-    print(f"{arguments.file}: good" + ("" if config.braind else " for feedd; without [braind], braind will not start"))
+    asked = subprocess.run(
+        [Path(sys.executable).with_name("feedd"), "--check-config", "--config", arguments.file], check=False
+    )
+    if asked.returncode:
+        return 1
+    alone = "" if config.braind else " for feedd alone: it has no [braind]"
+    print(f"{arguments.file}: good{alone}")
     return 0

@@ -65,11 +65,23 @@ def test_the_command_says_which_key_is_wrong_and_ends_with_one(
     assert 'feedd.feed.line_a: "127.0.0.1" is not address:port' in capsys.readouterr().err
 
 
-def test_the_command_ends_with_zero_for_a_good_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_ends_with_zero_for_a_good_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "hft.toml"
     path.write_text(FEED + BRAIND)
     assert run(argparse.Namespace(file=path)) == 0
     assert capsys.readouterr().out.strip() == f"{path}: good"
+
+
+def test_the_command_passes_on_what_only_feedd_refuses(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hft.toml"
+    path.write_text('feedd = {feed = {line_a = "127.0.0.1:26477"}}\n')
+    load(path)
+    assert run(argparse.Namespace(file=path)) == 1
+    assert "inline tables have no use here" in capfd.readouterr().err
 
 
 def test_an_unreadable_file_is_refused_as_a_whole(tmp_path: Path) -> None:

@@ -8,12 +8,128 @@ import sys
 from pathlib import Path
 
 import pytest
-from config_cases import BRAIND, GOOD, MINIMAL, SHARED_REFUSALS
 
 from hft.config import ConfigError, load, parse
 
 FEEDD = Path(sys.executable).with_name("feedd")
 EX_CONFIG = 78
+
+GOOD = """\
+[run]
+directory = "/dev/shm/hft"
+huge_pages = "allow_small"
+
+[cores]
+market = 2
+gateway = 3
+brain = 4
+housekeeping = [0, 1]
+
+[feedd]
+idle = "backoff"
+
+[feedd.capacity]
+orders = 2048
+
+[feedd.feed]
+line_a = "233.54.12.111:26477"
+line_b = "233.54.28.111:26477"
+trading_date = "2019-12-30"
+"""
+
+BRAIND = '[braind]\nmodel = "/models/one"\nsymbols = ["AAPL"]\n'
+MINIMAL = '[feedd.feed]\nline_a = "127.0.0.1:26477"\n'
+
+# (name, text in GOOD, its replacement, key that must be named)
+REFUSALS = [
+    ("unknown section", "[run]", '[runs]\ndirectory = "/x"\n[run]', "runs"),
+    ("unknown top-level key", "[run]", "verbose = true\n[run]", "verbose"),
+    ("unknown key in run", "[run]", "[run]\ndir = 1", "run.dir"),
+    ("unknown key in cores", "market = 2", "market = 2\nmarkets = 2", "cores.markets"),
+    ("unknown key in feedd", 'idle = "backoff"', 'idling = "backoff"', "feedd.idling"),
+    ("unknown key in capacity", "orders = 2048", "order = 2048", "feedd.capacity.order"),
+    ("unknown key in feed", "line_b", "line_c", "feedd.feed.line_c"),
+    ("unknown section in feedd", "[feedd.capacity]", "[feedd.capacities]", "feedd.capacities"),
+    ("directory is a number", '"/dev/shm/hft"', "5", "run.directory"),
+    ("directory is relative", '"/dev/shm/hft"', '"hft"', "run.directory"),
+    ("directory is empty", '"/dev/shm/hft"', '""', "run.directory"),
+    ("no such policy", '"allow_small"', '"allow"', "run.huge_pages"),
+    ("a policy is no truth value", '"allow_small"', "false", "run.huge_pages"),
+    ("no such mode", "[cores]", 'mode = "Live"\n[cores]', "run.mode"),
+    ("capacity is a number", "[feedd.capacity]\norders = 2048", "capacity = 1", "feedd.capacity"),
+    ("feed is a list", "[feedd.feed]", "[[feedd.feed]]", "feedd.feed"),
+    ("core below range", "market = 2", "market = -2", "cores.market"),
+    ("core above range", "gateway = 3", "gateway = 1024", "cores.gateway"),
+    ("core is a string", "market = 2", 'market = "2"', "cores.market"),
+    ("core is a float", "market = 2", "market = 2.0", "cores.market"),
+    ("core is a truth value", "market = 2", "market = true", "cores.market"),
+    ("two hot threads on one core", "gateway = 3", "gateway = 2", "cores.gateway"),
+    ("brain on the gateway's core", "brain = 4", "brain = 3", "cores.brain"),
+    ("housekeeping on a hot core", "[0, 1]", "[0, 2]", "cores.housekeeping[1]"),
+    ("housekeeping core out of range", "[0, 1]", "[0, -1]", "cores.housekeeping[1]"),
+    ("housekeeping is one number", "[0, 1]", "0", "cores.housekeeping"),
+    ("housekeeping holds a string", "[0, 1]", '[0, "1"]', "cores.housekeeping[1]"),
+    ("no such idling", '"backoff"', '"sleep"', "feedd.idle"),
+    ("orders below range", "orders = 2048", "orders = 1023", "feedd.capacity.orders"),
+    ("orders above range", "orders = 2048", "orders = 67108865", "feedd.capacity.orders"),
+    ("instruments above range", "orders = 2048", "instruments = 65537", "feedd.capacity.instruments"),
+    ("levels below range", "orders = 2048", "levels = 0", "feedd.capacity.levels"),
+    ("ring is no power of two", "orders = 2048", "market_ring_records = 1025",
+     "feedd.capacity.market_ring_records"),
+    ("ring too small", "orders = 2048", "market_ring_records = 512", "feedd.capacity.market_ring_records"),
+    ("updates ring is no power of two", "orders = 2048", "updates_ring_records = 1536",
+     "feedd.capacity.updates_ring_records"),
+    ("no such protocol", "[feedd.feed]", '[feedd.feed]\nprotocol = "itch41"', "feedd.feed.protocol"),
+    ("line_a has no port", '"233.54.12.111:26477"', '"233.54.12.111"', "feedd.feed.line_a"),
+    ("line_a is missing", 'line_a = "233.54.12.111:26477"', "", "feedd.feed.line_a"),
+    ("line_a is empty", '"233.54.12.111:26477"', '""', "feedd.feed.line_a"),
+    ("port is zero", "233.54.12.111:26477", "233.54.12.111:0", "feedd.feed.line_a"),
+    ("port is too large", "233.54.12.111:26477", "233.54.12.111:65536", "feedd.feed.line_a"),
+    ("port has a sign", "233.54.12.111:26477", "233.54.12.111:+80", "feedd.feed.line_a"),
+    ("port has a leading zero", "233.54.12.111:26477", "233.54.12.111:080", "feedd.feed.line_a"),
+    ("port has a tail", "233.54.12.111:26477", "233.54.12.111:80 ", "feedd.feed.line_a"),
+    ("octet is too large", "233.54.12.111:26477", "233.54.12.256:26477", "feedd.feed.line_a"),
+    ("octet has a leading zero", "233.54.12.111:26477", "233.54.012.111:26477", "feedd.feed.line_a"),
+    ("address is a name", "233.54.12.111:26477", "localhost:26477", "feedd.feed.line_a"),
+    ("line_b is a number", '"233.54.28.111:26477"', "26477", "feedd.feed.line_b"),
+    ("line_b is line_a", "233.54.28.111", "233.54.12.111", "feedd.feed.line_b"),
+    ("interface has a port", "[feedd.feed]", '[feedd.feed]\ninterface = "127.0.0.1:80"',
+     "feedd.feed.interface"),
+    ("interface is a group", "[feedd.feed]", '[feedd.feed]\ninterface = "233.54.12.111"',
+     "feedd.feed.interface"),
+    ("request server has no port", "[feedd.feed]", '[feedd.feed]\nrequest_server = "10.0.0.1"',
+     "feedd.feed.request_server"),
+    ("request server is a group", "[feedd.feed]", '[feedd.feed]\nrequest_server = "233.54.12.111:80"',
+     "feedd.feed.request_server"),
+    ("no such day", '"2019-12-30"', '"2019-02-29"', "feedd.feed.trading_date"),
+    ("day before the calendar's rules", '"2019-12-30"', '"2006-12-29"', "feedd.feed.trading_date"),
+    ("day without dashes", '"2019-12-30"', '"20191230"', "feedd.feed.trading_date"),
+    ("day with signs", '"2019-12-30"', '"2019--1--1"', "feedd.feed.trading_date"),
+    ("TOML's own date", '"2019-12-30"', "2019-12-30", "feedd.feed.trading_date"),
+    ("no such joining", "[feedd.feed]", '[feedd.feed]\njoin = "middle"', "feedd.feed.join"),
+    ("window below range", "[feedd.feed]", "[feedd.feed]\nreorder_window_messages = 0",
+     "feedd.feed.reorder_window_messages"),
+    ("gap timeout above range", "[feedd.feed]", "[feedd.feed]\ngap_timeout_ms = 60001",
+     "feedd.feed.gap_timeout_ms"),
+    ("request interval below range", "[feedd.feed]", "[feedd.feed]\nrequest_interval_ms = 0",
+     "feedd.feed.request_interval_ms"),
+    ("silence alarm below range", "[feedd.feed]", "[feedd.feed]\nsilence_alarm_ms = 9",
+     "feedd.feed.silence_alarm_ms"),
+    ("tick interval below range", "[feedd.feed]", "[feedd.feed]\ntick_interval_us = 9",
+     "feedd.feed.tick_interval_us"),
+    ("receive buffer below range", "[feedd.feed]", "[feedd.feed]\nreceive_buffer_bytes = 65535",
+     "feedd.feed.receive_buffer_bytes"),
+    ("busy poll above range", "[feedd.feed]", "[feedd.feed]\nbusy_poll_us = 1001", "feedd.feed.busy_poll_us"),
+    ("letters beyond ASCII outside strings", "[cores]", "\u00a7 = 1\n[cores]", ""),
+    ("not TOML", "[run]", "[run", ""),
+    ("the same key twice", "market = 2", "market = 2\nmarket = 2", ""),
+]  # fmt: skip
+
+BRAIND = """\
+[braind]
+model = "/var/lib/hft/models/default"
+symbols = ["AAPL", "BRK.A"]
+"""
 
 
 def feedd_check(path: Path) -> subprocess.CompletedProcess[str]:
@@ -30,7 +146,7 @@ def key_named_by_feedd(result: subprocess.CompletedProcess[str], path: Path) -> 
 
 @pytest.mark.parametrize(
     ("text", "replacement", "key"),
-    [pytest.param(*case[1:], id=case[0].replace(" ", "-")) for case in SHARED_REFUSALS],
+    [pytest.param(*case[1:], id=case[0].replace(" ", "-")) for case in REFUSALS],
 )
 def test_a_bad_file_is_refused_by_both_sides_with_the_same_key(
     tmp_path: Path, text: str, replacement: str, key: str

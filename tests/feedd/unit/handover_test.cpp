@@ -37,7 +37,7 @@ TEST(HandoverTest, nothing_new_is_taken_before_the_last_return_was_collected) {
 }
 
 TEST(HandoverTest, two_threads_pass_every_object_exactly_once) {
-  constexpr int OBJECTS = 2000;
+  constexpr int OBJECTS = 500;
   Handover<int> mailbox;
   std::thread hot([&mailbox] {
     int* held = nullptr;
@@ -56,6 +56,7 @@ TEST(HandoverTest, two_threads_pass_every_object_exactly_once) {
   for (int next = 0; collected < OBJECTS - 1;) {
     if (mailbox.collect()) ++collected;
     if (next < OBJECTS && mailbox.idle()) mailbox.offer(std::make_unique<int>(next++));
+    std::this_thread::yield();
   }
   hot.join();
   EXPECT_EQ(nullptr, mailbox.collect());

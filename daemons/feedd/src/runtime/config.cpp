@@ -1,7 +1,5 @@
 #include "runtime/config.hpp"
 
-#include <toml++/toml.h>
-
 #include <bit>
 #include <filesystem>
 #include <fstream>
@@ -9,66 +7,65 @@
 #include <iterator>
 #include <map>
 #include <set>
-#include <sstream>
 #include <utility>
+
+#include "runtime/toml.hpp"
 
 namespace hft::feedd {
 namespace {
 
 std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
-std::string type_of(const toml::node& node) {
-  std::ostringstream out;
-  out << node.type();
-  return out.str();
-}
+using Kind = TomlNode::Kind;
 
-[[noreturn]] void wrong_type(const std::string& key, const char* expected, const toml::node& node) {
-  throw ConfigError(key, std::string("expected ") + expected + ", got " + type_of(node));
+void require(const std::string& key, Kind kind, const TomlNode& node) {
+  if (node.kind == kind) return;
+  throw ConfigError(key, "expected " + std::string(name_of(kind)) + ", got " + std::string(name_of(node.kind)));
 }
 
 // One table of the file. Every key is asked for by name; what nobody asked for is unknown.
 class Section {
  public:
-  Section(const toml::table& table, std::string path) : table_(table), path_(std::move(path)) {}
+  Section(const TomlNode& table, std::string path) : table_(table), path_(std::move(path)) {}
 
-  [[nodiscard]] std::string key(std::string_view name) const {
-    return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
+  [[nodiscard]] std::string key(const std::string& name) const {
+    return path_.empty() ? name : path_ + "." + name;
   }
 
-  const toml::node* find(std::string_view name) {
-    known_.insert(std::string(name));
-    return table_.get(name);
+  const TomlNode* find(const std::string& name) {
+    known_.insert(name);
+    const auto found = table_.table.find(name);
+    return found == table_.table.end() ? nullptr : &found->second;
   }
 
-  Section section(std::string_view name) {
-    static const toml::table EMPTY;
-    const toml::node* node = find(name);
-    if (node != nullptr && !node->is_table()) wrong_type(key(name), "a section", *node);
-    return Section(node == nullptr ? EMPTY : *node->as_table(), key(name));
+  Section section(const std::string& name) {
+    static const TomlNode EMPTY;
+    const TomlNode* node = find(name);
+    if (node != nullptr) require(key(name), Kind::TABLE, *node);
+    return Section(node == nullptr ? EMPTY : *node, key(name));
   }
 
   template <class Integer>
-  void integer(std::string_view name, std::int64_t min, std::int64_t max, Integer& out) {
-    const toml::node* node = find(name);
+  void integer(const std::string& name, std::int64_t min, std::int64_t max, Integer& out) {
+    const TomlNode* node = find(name);
     if (node != nullptr) out = static_cast<Integer>(integer_of(key(name), *node, min, max));
   }
 
   template <class Integer>
-  void power_of_two(std::string_view name, std::int64_t min, std::int64_t max, Integer& out) {
+  void power_of_two(const std::string& name, std::int64_t min, std::int64_t max, Integer& out) {
     integer(name, min, max, out);
     if (!std::has_single_bit(out)) throw ConfigError(key(name), std::to_string(out) + " is not a power of two");
   }
 
-  std::optional<std::string> text(std::string_view name) {
-    const toml::node* node = find(name);
+  std::optional<std::string> text(const std::string& name) {
+    const TomlNode* node = find(name);
     if (node == nullptr) return std::nullopt;
-    if (!node->is_string()) wrong_type(key(name), "a string", *node);
-    return node->as_string()->get();
+    require(key(name), Kind::STRING, *node);
+    return node->text;
   }
 
   template <class Value>
-  void choice(std::string_view name, std::initializer_list<std::pair<std::string_view, Value>> choices, Value& out) {
+  void choice(const std::string& name, std::initializer_list<std::pair<std::string_view, Value>> choices, Value& out) {
     const auto given = text(name);
     if (!given) return;
     std::string known;
@@ -83,7 +80,7 @@ class Section {
   }
 
   // Optional endpoint: absent and "" are the same.
-  std::optional<Endpoint> endpoint(std::string_view name) {
+  std::optional<Endpoint> endpoint(const std::string& name) {
     const auto given = text(name);
     if (!given || given->empty()) return std::nullopt;
     const auto parsed = parse_endpoint(*given);
@@ -91,9 +88,9 @@ class Section {
     return parsed;
   }
 
-  static std::int64_t integer_of(const std::string& key, const toml::node& node, std::int64_t min, std::int64_t max) {
-    if (!node.is_integer()) wrong_type(key, "an integer", node);
-    const std::int64_t value = node.as_integer()->get();
+  static std::int64_t integer_of(const std::string& key, const TomlNode& node, std::int64_t min, std::int64_t max) {
+    require(key, Kind::INTEGER, node);
+    const std::int64_t value = node.integer;
     if (value < min || value > max) {
       throw ConfigError(key, std::to_string(value) + " is not within " + std::to_string(min) + " … " + std::to_string(max));
     }
@@ -101,13 +98,13 @@ class Section {
   }
 
   void finish() const {
-    for (const auto& [name, node] : table_) {
-      if (!known_.contains(std::string(name.str()))) throw ConfigError(key(name.str()), "unknown key");
+    for (const auto& [name, node] : table_.table) {
+      if (!known_.contains(name)) throw ConfigError(key(name), "unknown key");
     }
   }
 
  private:
-  const toml::table& table_;
+  const TomlNode& table_;
   std::string path_;
   std::set<std::string> known_;
 };
@@ -140,10 +137,10 @@ CoresConfig read_cores(Section section) {
   take(section.key("market"), cores.market);
   take(section.key("gateway"), cores.gateway);
   take(section.key("brain"), cores.brain);
-  if (const toml::node* node = section.find("housekeeping")) {
+  if (const TomlNode* node = section.find("housekeeping")) {
     const std::string key = section.key("housekeeping");
-    if (!node->is_array()) wrong_type(key, "an array", *node);
-    for (const toml::node& element : *node->as_array()) {
+    require(key, Kind::ARRAY, *node);
+    for (const TomlNode& element : node->array) {
       const std::string element_key = key + "[" + std::to_string(cores.housekeeping.size()) + "]";
       const std::int64_t core = Section::integer_of(element_key, element, 0, CORE_MAX);
       take(element_key, core);
@@ -202,7 +199,7 @@ FeedConfig read_feed(Section section) {
   }
   section.choice<Join>("join", {{"start", Join::START}, {"live", Join::LIVE}}, feed.join);
   section.integer("reorder_window_messages", 1, 1 << 20, feed.reorder_window_messages);
-  const auto milliseconds = [&section](std::string_view name, std::int64_t min, std::int64_t max, std::uint64_t& out_ns) {
+  const auto milliseconds = [&section](const std::string& name, std::int64_t min, std::int64_t max, std::uint64_t& out_ns) {
     std::uint64_t value = out_ns / MILLISECOND_NS;
     section.integer(name, min, max, value);
     out_ns = value * MILLISECOND_NS;
@@ -222,13 +219,11 @@ FeedConfig read_feed(Section section) {
 }  // namespace
 
 Config parse_config(std::string_view text) {
-  toml::table tree;
+  TomlNode tree;
   try {
-    tree = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    const auto at = error.source().begin;
-    throw ConfigError("", "not TOML: line " + std::to_string(at.line) + ", column " + std::to_string(at.column) + ": " +
-                              std::string(error.description()));
+    tree = parse_toml(text);
+  } catch (const TomlError& error) {
+    throw ConfigError("", std::string("not TOML: ") + error.what());
   }
   Section root(tree, "");
   Config config;
