@@ -11,8 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hft.bench import ring
-from hft.bench.ring import BARE, BYTECODE, COMPILED, ICEORYX2, ZEROMQ_BLOCKING, ZEROMQ_SPINNING
+from hft.bench.verdict import (
+    BARE,
+    BYTECODE,
+    COMPILED,
+    ICEORYX2,
+    ZEROMQ_BLOCKING,
+    ZEROMQ_SPINNING,
+    Round,
+    Row,
+    distance,
+    figures,
+    targets,
+)
 
 SHARED_MEMORY = Path("/dev/shm")
 GOOD = {
@@ -25,8 +36,13 @@ GOOD = {
 }
 
 
+def _row(*rounds: tuple[float, float, float]) -> Row:
+    """Rounds of 100 equal latencies: (latency, bare before, bare after)."""
+    return Row("x", [Round(np.full(100, latency), before, after) for latency, before, after in rounds])
+
+
 def test_all_targets_are_met_by_good_figures() -> None:
-    judged = ring.targets(GOOD)
+    judged = targets(GOOD)
     assert [round(target.ratio or 0, 1) for target in judged] == [2.0, 150.0, 12.0]
     assert all(target.met for target in judged)
 
@@ -35,28 +51,39 @@ def test_all_targets_are_met_by_good_figures() -> None:
     ("row", "p50_ns", "missed"), [(COMPILED, 226.0, 0), (BYTECODE, 151.0, 1), (ICEORYX2, 999.0, 2)]
 )
 def test_a_figure_beyond_its_limit_misses_its_target(row: str, p50_ns: float, missed: int) -> None:
-    assert not ring.targets({**GOOD, row: p50_ns})[missed].met
+    assert not targets({**GOOD, row: p50_ns})[missed].met
 
 
 def test_zeromq_is_judged_by_its_quicker_way() -> None:
-    assert ring.targets({**GOOD, ZEROMQ_BLOCKING: 12e3})[1].ratio == 120.0
+    assert targets({**GOOD, ZEROMQ_BLOCKING: 12e3})[1].ratio == 120.0
 
 
 def test_a_peer_that_was_not_measured_is_not_beaten() -> None:
     without = {name: p50 for name, p50 in GOOD.items() if name != ICEORYX2}
-    assert not ring.targets(without)[2].met
+    assert not targets(without)[2].met
 
 
 def test_figures_come_from_the_quietest_tenth_of_the_rounds() -> None:
-    row = ring.Row("x", lambda: np.zeros(1), [np.full(100, float(100 + i)) for i in range(20)])
-    figures = row.figures()
-    assert (figures["p50"], figures["max"], figures["rounds_used"], figures["samples"]) == (
-        100.5,
-        101.0,
-        2,
-        200,
-    )
-    assert figures["p50_all_rounds"] == 109.5
+    row = _row(*[(100.0 + i, 45.0, 45.0) for i in range(40)])
+    told = figures(row, 45.0)
+    assert (told["p50"], told["max"], told["rounds_used"], told["samples"]) == (101.5, 103.0, 4, 400)
+    assert told["p50_all_rounds"] == 119.5
+
+
+def test_rounds_during_which_the_cores_moved_are_left_out() -> None:
+    row = _row((10.0, 200.0, 45.0), (20.0, 45.0, 200.0), *[(100.0, 45.0, 46.0)] * 3)
+    assert figures(row, 45.0)["p50"] == 100.0
+    assert figures(row, None)["p50"] == 20.0
+
+
+def test_the_nearest_distance_that_every_row_met_quietly_is_judged_at() -> None:
+    near, far = (100.0, 45.0, 45.0), (400.0, 210.0, 210.0)
+    both = _row(*[near] * 3, *[far] * 9)
+    assert distance([both, both]) == 45.0
+    disturbed_when_near = _row(*[(5e6, 45.0, 45.0)] * 3, *[far] * 9)
+    assert distance([both, disturbed_when_near]) == 210.0
+    assert distance([both, _row(*[near] * 2, *[far] * 2)]) is None
+    assert distance([Row("empty")]) is None
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="hand-over between cores needs two of them")

@@ -10,8 +10,7 @@ What is measured, in turn and again and again until the time is up, so that all 
 
 A latency is the reader's CLOCK_MONOTONIC minus the stamp read right before sending; one clock read (its own
 row) is in every latency and nothing is subtracted. Senders pause between records, so readers are waiting.
-Other work on the machine only ever adds to a latency: each row pools the quietest tenth of its rounds (by
-their median); --json has the median over all rounds beside it.
+Which rounds count is in `verdict.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,84 +36,44 @@ from rich.table import Table
 from hft._native import ping_pong
 from hft.bench import peers, receivers
 from hft.bench.peers import Receive
-
-QUIETEST_SHARE = 0.1
-ROUNDS_MIN = 5
-
-BARE = "bare cache line"
-COMPILED = "ring → compiled"
-BYTECODE = "ring → bytecode"
-ICEORYX2 = "iceoryx2"
-ZEROMQ_SPINNING = "ZeroMQ ipc, spinning"
-ZEROMQ_BLOCKING = "ZeroMQ ipc, blocking"
+from hft.bench.verdict import (
+    BARE,
+    BYTECODE,
+    COMPILED,
+    ICEORYX2,
+    ZEROMQ_BLOCKING,
+    ZEROMQ_SPINNING,
+    Figures,
+    Round,
+    Row,
+    Target,
+    distance,
+    figures,
+    targets,
+)
 
 Measure = Callable[[], NDArray[np.float64]]
 
 
-@dataclass
-class Row:
-    """One way of handing a record over, with the latencies of each round."""
+@dataclass(frozen=True)
+class Way:
+    """A transport as it is measured: who sends, who waits, how much a round and how far apart."""
 
     name: str
-    measure: Measure
-    rounds: list[NDArray[np.float64]] = field(default_factory=list)
-
-    def figures(self) -> dict[str, float | int]:
-        """p50, p99, p999, max in nanoseconds over the quietest tenth of the rounds, and over how much."""
-        medians = np.array([np.median(one) for one in self.rounds])
-        quietest = np.argsort(medians)[: max(1, int(len(medians) * QUIETEST_SHARE))]
-        pool = np.concatenate([self.rounds[i] for i in quietest])
-        p50, p99, p999 = (float(q) for q in np.percentile(pool, [50, 99, 99.9]))
-        return {
-            "p50": p50, "p99": p99, "p999": p999, "max": float(pool.max()), "samples": len(pool),
-            "rounds": len(medians), "rounds_used": len(quietest), "p50_all_rounds": float(np.median(medians)),
-        }  # fmt: skip
+    transport: str
+    connect: Callable[[str], Receive]
+    records: int = 500
+    interval_ns: int = 20_000
 
 
-@dataclass(frozen=True)
-class Target:
-    """A line of DESIGN 10: what it is judged on, and whether the ratio keeps the limit."""
-
-    text: str
-    judged_on: str
-    ratio: float | None
-    limit: float
-    at_most: bool
-    possible: float | None = None  # the ratio of a ring that takes no longer than the bare cache line
-
-    @property
-    def met(self) -> bool:
-        """A peer that could not be measured has not been beaten."""
-        if self.ratio is None:
-            return False
-        return self.ratio <= self.limit if self.at_most else self.ratio >= self.limit
-
-
-def targets(p50_ns: dict[str, float]) -> list[Target]:
-    """The three ratios, from the medians of the rows that were measured; ZeroMQ's is that of its quicker way.
-
-    Peers return to bytecode, so the ring is compared with them there.
-    """
-
-    def ratio(above: str, below: str) -> float | None:
-        return p50_ns[above] / p50_ns[below] if above in p50_ns and below in p50_ns else None
-
-    zeromq = min(
-        (name for name in (ZEROMQ_SPINNING, ZEROMQ_BLOCKING) if name in p50_ns),
-        key=lambda name: p50_ns[name],
-        default=ZEROMQ_SPINNING,
-    )
-    return [
-        Target("ring ≤ 5 × bare cache line", COMPILED, ratio(COMPILED, BARE), 5, at_most=True),
-        Target(
-            "ring ≥ 100 × faster than ZeroMQ ipc", BYTECODE, ratio(zeromq, BYTECODE), 100,
-            at_most=False, possible=ratio(zeromq, BARE),
-        ),
-        Target(
-            "ring ≥ 10 × faster than iceoryx2", BYTECODE, ratio(ICEORYX2, BYTECODE), 10,
-            at_most=False, possible=ratio(ICEORYX2, BARE),
-        ),
-    ]  # fmt: skip
+WAYS = (
+    Way(COMPILED, "ring", receivers.ring_compiled),
+    Way(BYTECODE, "ring", receivers.ring_bytecode),
+    Way(ICEORYX2, "iceoryx2", peers.iceoryx2_spinning),
+    # Its records take longer than 20 µs: further apart, so that none waits behind another.
+    Way(ZEROMQ_SPINNING, "zeromq", peers.zeromq_spinning, records=100, interval_ns=100_000),
+    Way(ZEROMQ_BLOCKING, "zeromq", peers.zeromq_blocking, records=100, interval_ns=100_000),
+)
 
 
 @contextlib.contextmanager
@@ -141,27 +100,6 @@ def _deadline(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-@dataclass(frozen=True)
-class Way:
-    """A transport as it is measured: who sends, who waits, how much a round and how far apart."""
-
-    name: str
-    transport: str
-    connect: Callable[[str], Receive]
-    records: int = 500
-    interval_ns: int = 20_000
-
-
-WAYS = (
-    Way(COMPILED, "ring", receivers.ring_compiled),
-    Way(BYTECODE, "ring", receivers.ring_bytecode),
-    Way(ICEORYX2, "iceoryx2", peers.iceoryx2_spinning),
-    # Its records take longer than 20 µs: further apart, so that none waits behind another.
-    Way(ZEROMQ_SPINNING, "zeromq", peers.zeromq_spinning, records=100, interval_ns=100_000),
-    Way(ZEROMQ_BLOCKING, "zeromq", peers.zeromq_blocking, records=100, interval_ns=100_000),
-)
 
 
 def _stop(sender: subprocess.Popen[str]) -> None:
@@ -199,40 +137,57 @@ def _connect(stack: contextlib.ExitStack, way: Way, path: str, cores: tuple[int,
     return one_round
 
 
-def _rows(stack: contextlib.ExitStack, cores: tuple[int, int]) -> list[Row]:
+def _connect_all(stack: contextlib.ExitStack, cores: tuple[int, int]) -> dict[str, Measure]:
     directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="hft-bench.", dir="/dev/shm"))
     iceoryx2 = stack.enter_context(peers.iceoryx2_directory(directory))
-    rows = [Row(BARE, lambda: np.array(ping_pong(*cores, batches=20, rounds=50)))]
+    connected: dict[str, Measure] = {}
     for number, way in enumerate(WAYS):
         path = iceoryx2 if way.transport == "iceoryx2" else f"{directory}/{number}"
         try:
-            rows.append(Row(way.name, _connect(stack, way, path, cores)))
+            connected[way.name] = _connect(stack, way, path, cores)
         except (ImportError, RuntimeError) as error:
             print(f"hft bench ring: {way.name} is not measured: {error}", file=sys.stderr)
-    return rows
+    return connected
 
 
 def measure(seconds: float, cores: tuple[int, int], progress: Callable[[float], None]) -> list[Row]:
-    """Runs rounds of every row in turn for `seconds` (at least five). Raises TimeoutError, RuntimeError."""
+    """Rounds of every row in turn for `seconds`, or up to twice that until there is a distance to judge at.
+
+    Raises TimeoutError or RuntimeError when a sender gets stuck or dies.
+    """
+    bare = Row(BARE)
+    rows = {BARE: bare}
     with contextlib.ExitStack() as stack:
-        rows = _rows(stack, cores)
+        ways = _connect_all(stack, cores)
+        rows |= {name: Row(name) for name in ways}
         begin = time.monotonic()
-        while len(rows[0].rounds) < ROUNDS_MIN or time.monotonic() - begin < seconds:
-            for row in rows:
-                row.rounds.append(row.measure())
-            progress(min(1.0, (time.monotonic() - begin) / seconds))
-    return rows
+        before = np.array(ping_pong(*cores, batches=20, rounds=50))
+        while (elapsed := time.monotonic() - begin) < 2 * seconds or not bare.rounds:
+            if elapsed > seconds and distance(list(rows.values())) is not None:
+                break
+            for name, one_round in ways.items():
+                latencies = one_round()
+                after = np.array(ping_pong(*cores, batches=20, rounds=50))
+                around = float(np.median(before)), float(np.median(after))
+                rows[name].rounds.append(Round(latencies, *around))
+                bare.rounds.append(Round(after, *around))
+                before = after
+            progress(min(1.0, elapsed / seconds))
+    return list(rows.values())
 
 
-def _print(figures: dict[str, dict[str, float | int]], judged: list[Target], clock_ns: float) -> None:
+def _print(
+    table_of: dict[str, Figures], judged: list[Target], clock_ns: float, bare_ns: float | None
+) -> None:
     table = Table(title="publish → visible, 128-byte records, nanoseconds", title_justify="left")
     table.add_column("")
-    for column in ("p50", "p99", "p99.9", "max", "× bare"):
+    for column in ("p50", "p99", "p99.9", "max", "× bare", "rounds"):
         table.add_column(column, justify="right")
-    bare = figures[BARE]["p50"]
-    for name, row in figures.items():
+    bare = table_of[BARE]["p50"]
+    for name, row in table_of.items():
         cells = [f"{row[key]:,.0f}" for key in ("p50", "p99", "p999", "max")]
-        table.add_row(name, *cells, f"{row['p50'] / bare:,.1f}")
+        counts = f"{row['rounds_used']} of {row['rounds_at_distance']}"
+        table.add_row(name, *cells, f"{row['p50'] / bare:,.1f}", counts)
     table.add_row(
         "one clock read (in each of these)", f"{clock_ns:,.0f}", "", "", "", f"{clock_ns / bare:,.1f}"
     )
@@ -243,11 +198,11 @@ def _print(figures: dict[str, dict[str, float | int]], judged: list[Target], clo
         ratio = "not measured" if target.ratio is None else f"{target.ratio:,.1f}"
         possible = "" if target.possible is None else f"{target.possible:,.1f}"
         verdicts.add_row(target.text, target.judged_on, ratio, possible, "met" if target.met else "MISSED")
-    console = Console(width=None if sys.stdout.isatty() else 100)
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(table, verdicts)
-    used, rounds = figures[BARE]["rounds_used"], figures[BARE]["rounds"]
+    where = "all distances mixed" if bare_ns is None else f"the cores {bare_ns:,.0f} ns apart"
     console.print(
-        f"The quietest {used} of {rounds} rounds of each, by their median. "
+        f"The quietest rounds with {where}, by their median. "
         "On shared cores p99 and beyond are the scheduler's."
     )
 
@@ -274,15 +229,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit code 0: every target met; 1: one missed or not judged."""
     cores = _cores(arguments.cores)
     console = Console(stderr=True)
-    with console.status("measuring …") as status:
-        rows = measure(arguments.seconds, cores, lambda share: status.update(f"measuring … {share:.0%}"))
+    try:
+        with console.status("measuring …") as status:
+            rows = measure(arguments.seconds, cores, lambda share: status.update(f"measuring … {share:.0%}"))
+    except (TimeoutError, RuntimeError) as error:
+        print(f"hft bench ring: {error}", file=sys.stderr)
+        return 1
     clock_ns = min(receivers.clock_read_ns(100_000) for _ in range(20))
-    figures = {row.name: row.figures() for row in rows}
-    judged = targets({name: float(row["p50"]) for name, row in figures.items()})
-    _print(figures, judged, clock_ns)
+    bare_ns = distance(rows)
+    table = {row.name: figures(row, bare_ns) for row in rows}
+    judged = targets({name: float(row["p50"]) for name, row in table.items()})
+    _print(table, judged, clock_ns, bare_ns)
     if arguments.json:
         document = {
-            "unit": "ns", "clock_read": clock_ns, "latency_ns": figures,
+            "unit": "ns", "clock_read": clock_ns, "core_distance": bare_ns, "latency_ns": table,
             "targets": [
                 {
                     "target": t.text, "judged_on": t.judged_on, "ratio": t.ratio, "limit": t.limit,
