@@ -12,7 +12,7 @@ from paperd.day import DayConfig, generate_day
 
 sys.path.insert(0, str(Path(__file__).parent))  # test modules import the harness by its name
 
-from feedd_harness import Feed, Feedd  # noqa: E402
+from feedd_harness import Feed, Feedd
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL_CAPTURE = ROOT.parent / "shared" / "data" / "itch50" / "20191230_premarket.itch50.gz"

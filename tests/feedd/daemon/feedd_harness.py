@@ -48,7 +48,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class Feedd:
-    """One feedd process. `feed` and `capacity` are keys of those sections; `command` goes before feedd's own."""
+    """One feedd process. `feed` and `capacity` are keys of those sections of its configuration."""
 
     def __init__(
         self, directory: Path, feed: dict[str, object], capacity: dict[str, object], idle: str, **cores: int

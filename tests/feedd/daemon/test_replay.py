@@ -103,7 +103,7 @@ def test_loss_duplicates_and_reordering_on_both_lines_leave_no_trace_with_retran
     feedd = make_feedd(replay.feed(requests=True) | {"gap_timeout_ms": 20_000}).start()
     report = replayed(feedd, replay, tmp_path)
     np.testing.assert_array_equal(feed_events(feedd.ring()), decoded(small_day))
-    assert report["dropped_a"] > 0 and report["dropped_b"] > 0 and report["reordered_a"] > 0
+    assert min(report["dropped_a"], report["dropped_b"], report["reordered_a"]) > 0
     assert feedd.stat('feedd_messages_delivered_total{line="retransmission"}') > 0
     assert feedd.stat("feedd_gap_messages_total") == 0
 
