@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <map>
+#include <random>
 #include <vector>
 
 #include "book_audit.hpp"
@@ -27,7 +29,12 @@ struct CollectingPublisher {
     events.push_back(event);
     return events.size();
   }
-  void write_board(const schema::BoardEntry& entry) { board[entry.instrument_id()] = entry; }
+  void update_board(const BoardUpdate& update) {
+    std::uint64_t words[RECORD_WORDS<schema::BoardEntry>];
+    std::memcpy(words, &board[update.id], sizeof words);
+    update.store([&](std::size_t word, std::uint64_t value) { words[word] = value; });
+    std::memcpy(static_cast<void*>(&board[update.id]), words, sizeof words);
+  }
 };
 
 struct CountingClock {
@@ -331,6 +338,41 @@ TEST_F(NormalizerTest, its_own_records_say_what_happened_and_when) {
   normalizer.on_session(SessionChange::END, test::session_named("DAY"), 2);
   EXPECT_EQ('.', events().back().code());
   EXPECT_EQ(EventKind::SESSION, events().back().kind());
+}
+
+// The board is updated side by side and only where it shows a change; whoever forgets one leaves a stale entry.
+TEST_F(NormalizerTest, the_board_equals_a_whole_new_entry_after_every_flush_of_a_random_feed) {
+  std::minstd_rand random(3);
+  const auto below = [&](std::uint32_t limit) { return static_cast<std::uint32_t>(random()) % limit; };
+  open();
+  for (int step = 0; step < 20'000; ++step) {
+    const auto locate = static_cast<std::uint16_t>(1 + below(2));
+    const std::uint64_t reference = below(60);
+    const auto price = below(30) + 100;
+    switch (below(4)) {
+      case 0: feed(test::add(locate, reference, below(2) == 0 ? 'B' : 'S', 1 + below(90), price)); break;
+      case 1: feed(test::executed(locate, reference, below(100))); break;
+      case 2: feed(test::deleted(locate, reference)); break;
+      default: feed(test::replaced(locate, reference, below(60), below(90), price));
+    }
+    if (below(3) != 0) continue;
+    normalizer.flush();
+    for (const auto& [id, shown] : publisher.board) {
+      auto expected = normalizer.instruments().board_entry(id, shown.sequence());
+      expected.mutate_version(shown.version());
+      ASSERT_EQ(0, std::memcmp(&expected, &shown, sizeof shown)) << "instrument " << id << " step " << step;
+    }
+  }
+}
+
+TEST_F(NormalizerTest, a_change_below_the_depth_of_the_board_writes_nothing) {
+  open();
+  for (std::uint32_t i = 0; i < 12; ++i) feed(test::add(3, 100 + i, 'B', 10, 5000 + i));
+  normalizer.flush();
+  const std::uint64_t before = normalizer.counters().board_entries;
+  feed(test::deleted(3, 101));
+  normalizer.flush();
+  EXPECT_EQ(before, normalizer.counters().board_entries);
 }
 
 TEST_F(NormalizerTest, the_order_count_of_the_top_saturates) {

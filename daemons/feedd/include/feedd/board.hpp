@@ -21,16 +21,25 @@ class BoardWriter {
 
   // Replaces entry `instrument_id` (< capacity). The entry's own `version` is ignored.
   void write(std::uint32_t instrument_id, const schema::BoardEntry& entry) noexcept {
-    assert(instrument_id < capacity_);
-    std::uint64_t* slot = entries_ + instrument_id * RECORD_WORDS<schema::BoardEntry>;
     std::uint64_t words[RECORD_WORDS<schema::BoardEntry>];
     std::memcpy(words, &entry, sizeof entry);
+    update(instrument_id, [&](std::uint64_t* slot) {
+      for (std::size_t i = 1; i < RECORD_WORDS<schema::BoardEntry>; ++i) {
+        control_word(slot[i]).store(words[i], std::memory_order_relaxed);
+      }
+    });
+  }
+
+  // Changes a part of entry `instrument_id` (< capacity): `change(slot)` stores the words that differ, relaxed and
+  // through control_word; word 0 is not its business.
+  template <class Change>
+  void update(std::uint32_t instrument_id, Change change) noexcept {
+    assert(instrument_id < capacity_);
+    std::uint64_t* const slot = entries_ + instrument_id * RECORD_WORDS<schema::BoardEntry>;
     const std::uint64_t version = control_word(slot[0]).load(std::memory_order_relaxed);
     control_word(slot[0]).store(version | 1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_release);  // pairs with the acquire fence in read_board_entry
-    for (std::size_t i = 1; i < RECORD_WORDS<schema::BoardEntry>; ++i) {
-      control_word(slot[i]).store(words[i], std::memory_order_relaxed);
-    }
+    change(slot);
     control_word(slot[0]).store((version | 1) + 1, std::memory_order_release);  // pairs with read_board_entry
   }
 

@@ -48,11 +48,14 @@ enum class BookResult : std::uint8_t {
 };
 inline constexpr std::size_t BOOK_RESULTS = 8;
 
+inline constexpr std::uint32_t NO_DEPTH = ~0u;
+
 struct BookChange {
   BookResult result = BookResult::OK;
   schema::Side side = schema::Side::NONE;  // of the order; NONE when unknown
   bool book_changed = false;
   bool top_changed = false;
+  std::uint32_t depth = NO_DEPTH;  // levels better than the best one touched: 0 = the top
   std::int64_t price = 0;      // of the order before the change
   std::uint64_t quantity = 0;  // of the order before the change
 };
@@ -85,10 +88,10 @@ class BookEngine {
 
  private:
   Order* find_in(std::uint32_t instrument_id, std::uint64_t reference, BookChange& change) noexcept;
-  BookResult enter(BookSide& side, const Order& order) noexcept;
-  void take(BookSide& side, Order* order, std::uint64_t quantity) noexcept;
-  bool level_add(BookSide& side, std::int64_t key, std::uint64_t quantity) noexcept;
-  void level_take(BookSide& side, std::int64_t key, std::uint64_t quantity, bool order_gone) noexcept;
+  BookResult enter(BookSide& side, const Order& order, std::uint32_t& depth) noexcept;
+  std::uint32_t take(BookSide& side, Order* order, std::uint64_t quantity) noexcept;
+  std::uint32_t level_add(BookSide& side, std::int64_t key, std::uint64_t quantity) noexcept;
+  std::uint32_t level_take(BookSide& side, std::int64_t key, std::uint64_t quantity, bool order_gone) noexcept;
   bool grow(BookSide& side) noexcept;
 
   OrderTable orders_;

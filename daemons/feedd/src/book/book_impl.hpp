@@ -40,30 +40,33 @@ inline bool BookEngine::grow(BookSide& side) noexcept {
   return true;
 }
 
-// One more order of `quantity` at `key`. False when the arena is exhausted; nothing changed then.
-inline bool BookEngine::level_add(BookSide& side, std::int64_t key, std::uint64_t quantity) noexcept {
+// One more order of `quantity` at `key`. Returns the level's depth, NO_DEPTH when the arena is exhausted: nothing
+// changed then.
+inline std::uint32_t BookEngine::level_add(BookSide& side, std::int64_t key, std::uint64_t quantity) noexcept {
   const std::uint32_t place = level_place(side, key);
   if (place != side.count && side.levels[place].key == key) {
     side.levels[place].quantity += quantity;
     ++side.levels[place].orders;
-    return true;
+    return side.count - 1 - place;
   }
-  if (side.count == side.capacity && !grow(side)) return false;
+  if (side.count == side.capacity && !grow(side)) return NO_DEPTH;
   for (std::uint32_t index = side.count; index != place; --index) side.levels[index] = side.levels[index - 1];
   side.levels[place] = {key, quantity, 1, 0};
-  ++side.count;
-  return true;
+  return side.count++ - place;
 }
 
-inline void BookEngine::level_take(BookSide& side, std::int64_t key, std::uint64_t quantity,
-                                   bool order_gone) noexcept {
+// Returns the depth that the level has or had.
+inline std::uint32_t BookEngine::level_take(BookSide& side, std::int64_t key, std::uint64_t quantity,
+                                            bool order_gone) noexcept {
   const std::uint32_t place = level_place(side, key);
   assert(place != side.count && side.levels[place].key == key && side.levels[place].quantity >= quantity);
   Level& level = side.levels[place];
+  const std::uint32_t depth = side.count - 1 - place;
   level.quantity -= quantity;
-  if (!order_gone || --level.orders != 0) return;
+  if (!order_gone || --level.orders != 0) return depth;
   --side.count;
   for (std::uint32_t index = place; index != side.count; ++index) side.levels[index] = side.levels[index + 1];
+  return depth;
 }
 
 // nullptr with the result set when the order is not there or not of this instrument.
@@ -84,37 +87,37 @@ inline Order* BookEngine::find_in(std::uint32_t instrument_id, std::uint64_t ref
   return order;
 }
 
-inline BookResult BookEngine::enter(BookSide& side, const Order& order) noexcept {
+inline BookResult BookEngine::enter(BookSide& side, const Order& order, std::uint32_t& depth) noexcept {
   if (order.quantity == 0) return BookResult::ZERO_QUANTITY;
   switch (orders_.insert(order)) {
     case OrderTable::Inserted::DUPLICATE: return BookResult::DUPLICATE_REFERENCE;
     case OrderTable::Inserted::FULL: return BookResult::ORDERS_FULL;
     case OrderTable::Inserted::OK: break;
   }
-  if (level_add(side, level_key(order.side, order.price), order.quantity)) return BookResult::OK;
+  depth = level_add(side, level_key(order.side, order.price), order.quantity);
+  if (depth != NO_DEPTH) return BookResult::OK;
   orders_.erase(orders_.find(order.reference));
   return BookResult::LEVELS_FULL;
 }
 
 // `quantity` at most what remains.
-inline void BookEngine::take(BookSide& side, Order* order, std::uint64_t quantity) noexcept {
+inline std::uint32_t BookEngine::take(BookSide& side, Order* order, std::uint64_t quantity) noexcept {
   const bool order_gone = quantity == order->quantity;
-  level_take(side, level_key(order->side, order->price), quantity, order_gone);
+  const std::uint32_t depth = level_take(side, level_key(order->side, order->price), quantity, order_gone);
   if (order_gone) {
     orders_.erase(order);
   } else {
     order->quantity -= quantity;
   }
+  return depth;
 }
 
 inline BookChange BookEngine::add(Book& book, std::uint32_t instrument_id, std::uint64_t reference,
                                   schema::Side side, std::int64_t price, std::uint64_t quantity) noexcept {
   BookChange change{.side = side, .price = price, .quantity = quantity};
-  BookSide& levels = book.side(side);
-  const Level before = levels.top();
-  change.result = enter(levels, {reference, price, quantity, instrument_id, side, {}});
+  change.result = enter(book.side(side), {reference, price, quantity, instrument_id, side, {}}, change.depth);
   change.book_changed = change.result == BookResult::OK;
-  change.top_changed = !(before == levels.top());
+  change.top_changed = change.depth == 0;
   return change;
 }
 
@@ -123,15 +126,13 @@ inline BookChange BookEngine::reduce(Book& book, std::uint32_t instrument_id, st
   BookChange change;
   Order* const order = find_in(instrument_id, reference, change);
   if (order == nullptr) return change;
-  BookSide& levels = book.side(change.side);
-  const Level before = levels.top();
   if (quantity > order->quantity) {
     change.result = BookResult::EXCESS_QUANTITY;
     quantity = order->quantity;
   }
-  take(levels, order, quantity);
+  change.depth = take(book.side(change.side), order, quantity);
   change.book_changed = quantity != 0;
-  change.top_changed = !(before == levels.top());
+  change.top_changed = change.book_changed && change.depth == 0;
   return change;
 }
 
@@ -139,11 +140,9 @@ inline BookChange BookEngine::remove(Book& book, std::uint32_t instrument_id, st
   BookChange change;
   Order* const order = find_in(instrument_id, reference, change);
   if (order == nullptr) return change;
-  BookSide& levels = book.side(change.side);
-  const Level before = levels.top();
-  take(levels, order, order->quantity);
+  change.depth = take(book.side(change.side), order, order->quantity);
   change.book_changed = true;
-  change.top_changed = !(before == levels.top());
+  change.top_changed = change.depth == 0;
   return change;
 }
 
@@ -155,11 +154,11 @@ inline BookChange BookEngine::replace(Book& book, std::uint32_t instrument_id, s
   if (order == nullptr) return change;
   BookSide& levels = book.side(change.side);
   const Level before = levels.top();
-  take(levels, order, order->quantity);
-  change.result = enter(levels, {new_reference, price, quantity, instrument_id, change.side, {}});
-  change.book_changed =
-      change.result != BookResult::OK || price != change.price || quantity != change.quantity;
-  change.top_changed = !(before == levels.top());
+  const std::uint32_t taken_depth = take(levels, order, order->quantity);
+  change.result = enter(levels, {new_reference, price, quantity, instrument_id, change.side, {}}, change.depth);
+  change.depth = std::min(change.depth, taken_depth);
+  change.book_changed = change.result != BookResult::OK || price != change.price || quantity != change.quantity;
+  change.top_changed = change.depth == 0 && !(before == levels.top());
   return change;
 }
 

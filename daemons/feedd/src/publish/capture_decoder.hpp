@@ -17,7 +17,7 @@ class CollectingPublisher {
     message_numbers.push_back(message_number);
     return sequence_;
   }
-  void write_board(const schema::BoardEntry&) noexcept {}  // the decoder builds entries on request
+  void update_board(const BoardUpdate&) noexcept {}  // the decoder builds entries on request
 
   std::vector<schema::MarketEvent> events;
   std::vector<std::uint64_t> message_numbers;  // one an event

@@ -1,38 +1,12 @@
-// What is known about each instrument, by stock locate: its book, its state, and what the board shows.
+// All instruments by stock locate, and which of them the board does not show as they are.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <string_view>
 
-#include "book/book.hpp"
-#include "feedd/board.hpp"
-#include "hft/schema/hft_generated.h"
+#include "publish/board_update.hpp"
+#include "publish/instrument.hpp"
 
 namespace hft::feedd {
-
-// One cache line: touched by every event of the instrument.
-struct alignas(64) Instrument {
-  Book book{};
-  std::uint64_t exchange_ts_ns = 0;  // of the last event that changed the board entry
-  schema::BookValidity validity = schema::BookValidity::NO_BOOK;
-  schema::TradeState trade_state = schema::TradeState::UNKNOWN;
-  bool dirty = false;  // waits for the next flush of the board
-  bool named = false;
-};
-static_assert(sizeof(Instrument) == 64);
-
-// Touched when the instrument is named, trades or is written to the board.
-struct alignas(64) InstrumentDetail {
-  std::array<char, 16> symbol{};
-  std::uint64_t volume = 0;
-  std::int64_t last_trade_price = 0;
-  std::uint64_t last_trade_quantity = 0;
-  std::uint32_t round_lot = 0;
-  char market_category = 0;
-  schema::TradeState listed_state = schema::TradeState::UNKNOWN;  // by the last trading action
-  bool operationally_halted = false;                              // by this market's own halt
-};
-static_assert(sizeof(InstrumentDetail) == 64);
 
 // Instruments 1 … capacity-1, and those that the feed changed since the last flush.
 class Instruments {
@@ -47,7 +21,7 @@ class Instruments {
   [[nodiscard]] const Instrument& at(std::uint32_t id) const noexcept { return hot_[id]; }
   [[nodiscard]] InstrumentDetail& detail(std::uint32_t id) noexcept { return details_[id]; }
   [[nodiscard]] const InstrumentDetail& detail(std::uint32_t id) const noexcept { return details_[id]; }
-  void prefetch(std::uint32_t id) const noexcept { __builtin_prefetch(hot_.data() + id, 1); }
+  void prefetch(std::uint32_t id) const noexcept { feedd::prefetch(hot_.data() + id); }
 
   void mark_dirty(std::uint32_t id) noexcept {
     if (at(id).dirty) return;
@@ -55,12 +29,14 @@ class Instruments {
     dirty_ids_[dirty_count_++] = id;
   }
 
-  // Calls visit(id) for each dirty instrument, in the order they became so, and clears the list.
+  // Calls visit(update) for each dirty instrument, in the order they became so; afterwards none is.
   template <class Visitor>
-  void drain_dirty(Visitor visit) {
+  void drain_dirty(std::uint64_t sequence, Visitor visit) {
     for (std::uint32_t i = 0; i < dirty_count_; ++i) {
-      at(dirty_ids_[i]).dirty = false;
-      visit(dirty_ids_[i]);
+      const std::uint32_t id = dirty_ids_[i];
+      Instrument& instrument = at(id);
+      visit(BoardUpdate{id, sequence, instrument, details_[id], instrument.bids_dirty, instrument.asks_dirty});
+      instrument.dirty = instrument.bids_dirty = instrument.asks_dirty = false;
     }
     dirty_count_ = 0;
   }
@@ -71,7 +47,9 @@ class Instruments {
   void reset() noexcept;
 
   // The board's view, `sequence` being the ring record it reflects.
-  [[nodiscard]] schema::BoardEntry board_entry(std::uint32_t id, std::uint64_t sequence) const noexcept;
+  [[nodiscard]] schema::BoardEntry board_entry(std::uint32_t id, std::uint64_t sequence) const {
+    return BoardUpdate{id, sequence, at(id), details_[id], true, true}.entry();
+  }
 
  private:
   Preallocated<Instrument> hot_;

@@ -30,7 +30,10 @@ schema::EventFlags Normalizer<Publisher, Clock>::book_flags(const Context& conte
   }
   if (change.book_changed) {
     flags |= schema::EventFlags::BOOK_CHANGED;
-    changed(context);
+    if (change.depth < BOARD_DEPTH) {
+      (change.side == schema::Side::BUY ? context.instrument.bids_dirty : context.instrument.asks_dirty) = true;
+      changed(context);
+    }
   }
   if (change.top_changed) flags |= schema::EventFlags::TOP_CHANGED;
   return flags;

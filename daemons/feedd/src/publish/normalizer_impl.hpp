@@ -85,9 +85,9 @@ void Normalizer<Publisher, Clock>::on_session(SessionChange change, const MoldSe
 
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::flush() {
-  instruments_.drain_dirty([this](std::uint32_t id) {
+  instruments_.drain_dirty(ring_sequence_, [this](const BoardUpdate& update) {
     ++counters_.board_entries;
-    publisher_.write_board(instruments_.board_entry(id, ring_sequence_));
+    publisher_.update_board(update);
   });
 }
 

@@ -7,15 +7,15 @@
 #include "feedd/clock.hpp"
 #include "feedd/ring.hpp"
 #include "hft/schema/hft_generated.h"
+#include "publish/board_update.hpp"
 
 namespace hft::feedd {
 
-// publish() returns the ring sequence of the event; write_board() replaces the entry of its instrument.
+// publish() returns the ring sequence of the event; update_board() brings an instrument's entry up to date.
 template <class Candidate>
-concept EventPublisher = requires(Candidate publisher, const schema::MarketEvent& event,
-                                  const schema::BoardEntry& entry) {
+concept EventPublisher = requires(Candidate publisher, const schema::MarketEvent& event, const BoardUpdate& update) {
   { publisher.publish(event) } -> std::same_as<std::uint64_t>;
-  { publisher.write_board(entry) } -> std::same_as<void>;
+  { publisher.update_board(update) } -> std::same_as<void>;
 };
 
 // Stamps publish_ts_ns.
@@ -30,7 +30,13 @@ class RingPublisher {
   RingPublisher(RingWriter<schema::MarketEvent>& ring, BoardWriter& board) noexcept : ring_(&ring), board_(&board) {}
 
   std::uint64_t publish(const schema::MarketEvent& event) noexcept { return ring_->publish(event); }
-  void write_board(const schema::BoardEntry& entry) noexcept { board_->write(entry.instrument_id(), entry); }
+  void update_board(const BoardUpdate& update) noexcept {
+    board_->update(update.id, [&](std::uint64_t* slot) {
+      update.store([slot](std::size_t word, std::uint64_t value) {
+        control_word(slot[word]).store(value, std::memory_order_relaxed);
+      });
+    });
+  }
 
  private:
   RingWriter<schema::MarketEvent>* ring_;
