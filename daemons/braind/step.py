@@ -12,6 +12,7 @@ With NUMBA_DISABLE_JIT=1 the same source runs interpreted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,7 @@ def held_back(sequence: int, decide_after_seq: int, counts: Counts) -> bool:
 Decide = Callable[[int, int, Any, Any], bool]
 
 
+@cache
 def make_decide(infer: Infer, policy: Policy) -> Decide:
     """features → model → policy for one decision, bound to one model and one strategy."""
 
@@ -166,6 +168,7 @@ def make_decide(infer: Infer, policy: Policy) -> Decide:
     return decide
 
 
+@cache
 def make_step(decide: Decide) -> Callable[..., int]:
     """The loop's compiled body; brain.Brain holds its arguments together."""
 

@@ -103,15 +103,16 @@ def _load_library(pt2: bytes) -> ctypes.CDLL:
         if len(libraries) != 1:
             raise ModelError(f"expected one compiled library in the package, found {libraries}")
         code = archive.read(libraries[0])
+    # Stays open for the life of the process: dlopen knows a library by its path, and the next one under a
+    # number that is free again would be taken for this one.
     descriptor = os.memfd_create("hft-model", os.MFD_CLOEXEC)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(code)
     try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(code)
         return ctypes.CDLL(f"/proc/self/fd/{descriptor}")
     except OSError as error:
-        raise ModelError(f"the compiled library does not load: {error}") from error
-    finally:
         os.close(descriptor)
+        raise ModelError(f"the compiled library does not load: {error}") from error
 
 
 def _make_infer(library: ctypes.CDLL) -> Infer:

@@ -1,0 +1,209 @@
+"""What braind's tests share: event streams, a tiny model package, and feedd's side of the shared memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from braind.features.registry import FEATURE_NAMES, feature_hash
+from braind.model import package
+from braind.model.export import Compiled, cached_binary
+from braind.model.inference import NativeModel
+from braind.model.network import CLASSES, Network, TrainableNetwork
+from braind.model.package import Manifest, Scores, Training
+from hft._native import BoardWriter
+from hft.layout.dtypes import (
+    BOARD_ENTRY,
+    MARKET_EVENT,
+    ORDER_INTENT,
+    ORDER_UPDATE,
+    BookValidity,
+    EventFlags,
+    EventKind,
+    RefusalReason,
+    RegionKind,
+    Side,
+    TradeState,
+    UpdateKind,
+    dtype,
+)
+from hft.regions import DaemonLock, IntentConsumer, Region, RingWriter
+
+sys.path.insert(0, str(Path(__file__).parent))
+from braind_circle import Circle
+
+Events = NDArray[np.void]
+SESSION_OPEN_NS = 1_577_716_200_000_000_000
+
+
+def random_stream(seed: int, count: int, instruments: int = 3, trouble: float = 0.05) -> Events:
+    """A random feed over instruments 1 …: trades, one-sided and crossed tops, time that stands or jumps.
+
+    `trouble` is the chance of each kind of anomaly at a record: gaps, invalid books, empty sides.
+    """
+    random = np.random.default_rng(seed)
+    events = np.zeros(count, MARKET_EVENT)
+    chance = random.random((8, count))
+    events["sequence"] = np.arange(1, count + 1)
+    events["instrument_id"] = random.integers(1, instruments + 1, count)
+    events["kind"] = random.choice(
+        [EventKind.ADD, EventKind.DELETE, EventKind.EXECUTE, EventKind.EXECUTE_PRICED, EventKind.TRADE], count
+    )
+    events["side"] = random.choice([Side.BUY, Side.SELL, Side.NONE], count, p=[0.48, 0.48, 0.04])
+    events["flags"] = np.where(chance[0] < 0.7, EventFlags.TOP_CHANGED | EventFlags.BOOK_CHANGED, 0)
+    events["flags"] |= np.where(chance[1] < 0.05, EventFlags.NOT_PRINTABLE, 0).astype(np.uint16)
+    steps = random.choice([0, 1_000, 50_000, 3_000_000, 400_000_000], count, p=[0.2, 0.3, 0.3, 0.19, 0.01])
+    events["exchange_ts_ns"] = SESSION_OPEN_NS + np.cumsum(steps)
+    mid = 1_000_000 + 100 * np.cumsum(random.integers(-1, 2, count))
+    events["bid_price"] = mid - 100 * random.integers(0, 3, count)
+    events["ask_price"] = mid + 100 * random.integers(0, 3, count)  # equal now and then: locked
+    events["price"] = mid + 100 * random.integers(-2, 3, count)
+    for name in ("bid_quantity", "ask_quantity", "quantity"):
+        events[name] = 100 * random.integers(1, 30, count)
+    for name in ("bid_orders", "ask_orders"):
+        events[name] = random.integers(1, 9, count)
+    events["bid_quantity"][chance[2] < trouble] = 0
+    events["ask_quantity"][chance[3] < trouble] = 0
+    events["trade_state"] = np.where(chance[4] < trouble, TradeState.HALTED, TradeState.TRADING)
+    events["validity"] = np.where(chance[5] < trouble / 4, BookValidity.INVALID_REFERENCE, BookValidity.VALID)
+    gaps = chance[6] < trouble / 20
+    events["kind"][gaps], events["instrument_id"][gaps], events["flags"][gaps] = EventKind.GAP, 0, 0
+    ticks = chance[7] < trouble
+    events["kind"][ticks], events["instrument_id"][ticks], events["flags"][ticks] = EventKind.TICK, 0, 0
+    return events
+
+
+def tiny_manifest(network: Network, weights: bytes, compiled: Compiled) -> Manifest:
+    return Manifest(
+        format_version=package.FORMAT_VERSION,
+        features=FEATURE_NAMES,
+        feature_hash=feature_hash(FEATURE_NAMES),
+        mean=tuple(map(float, network.mean)),
+        scale=tuple(map(float, network.scale)),
+        classes=CLASSES,
+        horizon_ms=10,
+        dead_band_ticks=0.25,
+        weights_sha256=package.sha256(weights),
+        training=Training(
+            "none", "0" * 64, ("2026-01-05",), 1, 1, 1, 1, 10, 0.0, 0, (1.0, 0.0, 0.0), Scores(0.5, 1.0),
+            {"class_priors": Scores(0.4, 1.1)}, "",
+        ),
+        binary=compiled.description,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    """A 16-32-32-3 network of seeded random weights, large enough to be of different opinions."""
+    torch.manual_seed(1)
+    inputs = len(FEATURE_NAMES)
+    random = TrainableNetwork(inputs).network(
+        np.zeros(inputs, np.float32), np.full(inputs, 0.05, np.float32)
+    )
+    return replace(
+        random, weights=tuple(3 * w for w in random.weights), biases=tuple(0 * b for b in random.biases)
+    )
+
+
+@pytest.fixture(scope="session")
+def compiled_network(network: Network) -> Compiled:
+    return cached_binary(network)
+
+
+@pytest.fixture(scope="session")
+def package_directory(
+    network: Network, compiled_network: Compiled, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A sound package for this machine."""
+    weights = network.to_bytes()
+    directory = tmp_path_factory.mktemp("model") / "package"
+    manifest = tiny_manifest(network, weights, compiled_network)
+    package.write(directory, manifest, compiled_network.binary, weights)
+    return directory
+
+
+@pytest.fixture
+def circle(shm_directory: Path, model: NativeModel) -> Callable[..., Circle]:
+    """Makes a loop over rings of its own; options as of `Circle`."""
+
+    def make(**options) -> Circle:
+        folder = shm_directory / f"circle{len(list(shm_directory.iterdir()))}"
+        folder.mkdir()
+        return Circle(folder, model, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model(compiled_network: Compiled, network: Network) -> NativeModel:
+    torch.set_num_threads(1)
+    return NativeModel(compiled_network.binary, network.inputs)
+
+
+@pytest.fixture(scope="session")
+def stream() -> Callable[..., Events]:
+    return random_stream
+
+
+class FeeddSide:
+    """What feedd writes and reads, scripted by a test: ring, board, updates, and the gateway's end of the queue."""
+
+    def __init__(self, run_directory: Path, ring_records: int = 1 << 14) -> None:
+        self.directory = run_directory
+        folder = run_directory / "feedd"
+        self.lock = DaemonLock(str(folder))
+        self.ring = Region.create(str(folder / "market.ring"), RegionKind.MARKET_RING, ring_records, 128)
+        self.board = Region.create(
+            str(folder / "market.board"), RegionKind.MARKET_BOARD, 64, BOARD_ENTRY.itemsize,
+            peer_generation=self.ring.generation,
+        )  # fmt: skip
+        self.updates = Region.create(str(folder / "updates.ring"), RegionKind.UPDATES_RING, 1 << 10, 128)
+        self.gateway = Region.create(
+            str(folder / "gateway.state"), RegionKind.GATEWAY_STATE, 1, dtype("GatewayState").itemsize
+        )
+        self.market_writer, self._board_writer = RingWriter(self.ring), BoardWriter(self.board)
+        self._updates_writer, self._consumer = RingWriter(self.updates), IntentConsumer(self.gateway)
+        self._intents: Region | None = None
+
+    def name(self, instrument_id: int, symbol: str, sequence: int) -> None:
+        """Writes a board entry that reflects ring record `sequence`."""
+        entry = np.zeros(1, BOARD_ENTRY)
+        entry["symbol"][0, : len(symbol)] = list(symbol.encode())
+        entry["sequence"], entry["instrument_id"], entry["price_decimals"] = sequence, instrument_id, 4
+        self._board_writer.write(instrument_id, entry)
+
+    def attach(self) -> None:
+        """Takes over the intents queue that is there now."""
+        path = str(self.directory / "braind" / "intents.ring")
+        self._intents = Region.open(path, RegionKind.INTENTS_RING)
+        self._consumer.attach(self._intents)
+
+    def answer_all(self) -> Events:
+        """Takes every intent that waits and refuses it; returns them in order."""
+        assert self._intents is not None, "attach() first"
+        taken, intent, update = [], np.zeros(1, ORDER_INTENT), np.zeros(1, ORDER_UPDATE)
+        while self._consumer.pop(intent):
+            taken.append(intent.copy())
+            update["intent_id"], update["intents_generation"] = intent["intent_id"], self._intents.generation
+            update["kind"], update["reason"] = UpdateKind.REFUSED, RefusalReason.FENCE_CLOSED
+            self._updates_writer.publish(update)
+        self._consumer.commit()
+        return np.concatenate(taken) if taken else np.zeros(0, ORDER_INTENT)
+
+    def retire(self) -> None:
+        for region in (self.ring, self.board, self.updates, self.gateway):
+            region.retire()
+        self.lock.close()
+
+
+@pytest.fixture
+def feedd_side(shm_directory: Path) -> Callable[..., FeeddSide]:
+    """Makes a feedd in this test's directory; call it again for its next life."""
+    return lambda **options: FeeddSide(shm_directory, **options)

@@ -1,0 +1,265 @@
+"""The braind process against a scripted feedd: real regions, real signals, real answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from braind.rehearsal import made_up_events
+from hft import stats
+from hft.layout.dtypes import EventKind, Side
+from hft.regions import monotonic_ns
+
+BRAIND = Path(sys.executable).with_name("braind")
+PATIENCE_S = 60.0
+
+
+def wait_until(condition, what: str):
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
+        time.sleep(0.005)
+    return value
+
+
+class Braind:
+    """One braind process with a configuration and a notify socket of its own."""
+
+    def __init__(self, run_directory: Path, model: Path, extra: str = "") -> None:
+        self.directory = run_directory
+        config = run_directory / "hft.toml"
+        config.write_text(
+            f"""
+[run]
+directory = "{run_directory}"
+huge_pages = "allow_small"
+[feedd]
+idle = "backoff"
+[feedd.capacity]
+instruments = 64
+[feedd.feed]
+line_a = "127.0.0.1:26477"
+[braind]
+idle = "backoff"
+model = "{model}"
+symbols = ["MADEUP", "OTHER"]
+decision_interval_us = 0
+score_threshold = 0.36
+{extra}
+"""
+        )
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify_path = run_directory / f"notify.{id(self)}"
+        self._notify.bind(str(notify_path))
+        self._notify.setblocking(False)
+        self._said: list[str] = []
+        self.process = subprocess.Popen(
+            [BRAIND, "--config", config],
+            stderr=subprocess.PIPE,
+            env={**os.environ, "NOTIFY_SOCKET": str(notify_path)},
+            text=True,
+        )
+
+    def said(self, word: str) -> bool:
+        try:
+            while True:
+                self._said += self._notify.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return word in self._said
+
+    def wait_ready(self) -> Braind:
+        wait_until(lambda: self.said("READY=1") or self.process.poll() is not None, "READY")
+        assert self.process.poll() is None, self.process.stderr.read()
+        return self
+
+    def value(self, name: str) -> int:
+        return stats.read(str(self.directory / "braind" / "stats"))[name]
+
+    def wait_for(self, name: str, least: int) -> int:
+        wait_until(lambda: self.value(name) >= least, f"{name} to reach {least}, it is {self.value(name)}")
+        return self.value(name)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[dict]]:
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, [json.loads(line) for line in errors.splitlines()]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        self._notify.close()
+
+
+@pytest.fixture
+def start(shm_directory, package_directory):
+    started = []
+
+    def begin(extra: str = "", model: Path = package_directory) -> Braind:
+        started.append(Braind(shm_directory, model, extra))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.close()
+
+
+def publish(feedd, events) -> None:
+    events["publish_ts_ns"] = monotonic_ns()
+    feedd.market_writer.publish_many(events)
+
+
+def test_the_circle_is_whole_every_intent_is_answered_and_every_record_accounted_for(start, feedd_side):
+    braind = start().wait_ready()
+    feedd = feedd_side()
+    feedd.attach()
+    braind.wait_for("braind_ring_maps_total", 1)
+    events = made_up_events(3000, 1_000_000, instruments=3)
+    feedd.name(1, "MADEUP", 1)
+    feedd.name(2, "STRANGER", 2)
+    feedd.name(3, "OTHER", 3)
+    publish(feedd, events)
+    braind.wait_for("braind_events_consumed_total", 3000)
+    intents = feedd.answer_all()
+    assert len(intents) == braind.value("braind_intents_total") > 5
+    assert set(intents["instrument_id"].tolist()) <= {1, 3}
+    assert set(intents["side"].tolist()) <= {Side.BUY, Side.SELL}
+    braind.wait_for('braind_updates_total{kind="refused"}', len(intents))
+    publish(feedd, made_up_events(3000, 1_000_000))
+    braind.wait_for("braind_events_consumed_total", 6000)
+    answered = len(intents) + len(feedd.answer_all())
+    assert answered == braind.value("braind_intents_total")
+    code, log = braind.stop()
+    assert code == 0
+    assert log[-1]["event"] == "stopped"
+    assert braind.value("braind_ring_cursor") == 6000
+    assert braind.value("braind_ring_lost_total") == 0
+    assert braind.value("braind_instruments") == 2
+    assert braind.value('braind_refused_total{reason="fence_closed"}') == answered
+    feedd.retire()
+
+
+def test_an_intent_names_the_last_answer_it_knew(start, feedd_side):
+    braind = start().wait_ready()
+    feedd = feedd_side()
+    feedd.attach()
+    braind.wait_for("braind_ring_maps_total", 1)
+    feedd.name(1, "MADEUP", 1)
+    publish(feedd, made_up_events(1000, 1_000_000))
+    braind.wait_for("braind_events_consumed_total", 1000)
+    first = feedd.answer_all()
+    braind.wait_for('braind_updates_total{kind="refused"}', len(first))
+    later = made_up_events(2000, 1_000_000)[1000:]
+    publish(feedd, later)
+    braind.wait_for("braind_events_consumed_total", 2000)
+    second = feedd.answer_all()
+    assert len(first) and len(second)
+    assert set(first["updates_seq"].tolist()) == {0}
+    assert set(second["updates_seq"].tolist()) == {len(first)}
+    feedd.retire()
+
+
+def test_a_new_feedd_is_mapped_anew_with_a_new_queue_and_cold_features(start, feedd_side):
+    braind = start().wait_ready()
+    for life in (1, 2):
+        feedd = feedd_side()
+        braind.wait_for("braind_ring_maps_total", life)
+        assert braind.value("braind_ring_generation") == feedd.ring.generation
+        feedd.attach()
+        feedd.name(1, "MADEUP", 1)
+        decided = braind.value("braind_decisions_total")
+        publish(feedd, made_up_events(31, 1_000_000))
+        braind.wait_for("braind_events_consumed_total", 31 + (life - 1) * 1031)
+        assert braind.value("braind_decisions_total") == decided, "31 tops are one too few to be warm"
+        publish(feedd, made_up_events(1031, 1_000_000)[31:])
+        braind.wait_for("braind_events_consumed_total", life * 1031)
+        intents = feedd.answer_all()
+        assert len(intents) > 0
+        assert set(intents["market_generation"].tolist()) == {feedd.ring.generation}
+        braind.wait_for('braind_updates_total{kind="refused"}', len(intents))
+        feedd.retire()
+        wait_until(lambda: braind.value("braind_state") == 1, "braind to wait for the next feed")
+
+
+def test_a_reader_that_was_lapped_accounts_for_every_record(start, feedd_side):
+    braind = start().wait_ready()
+    feedd = feedd_side(ring_records=1024)
+    feedd.attach()
+    feedd.name(1, "MADEUP", 1)
+    braind.wait_for("braind_ring_maps_total", 1)
+    braind.process.send_signal(signal.SIGSTOP)
+    publish(feedd, made_up_events(10_000, 1_000_000))
+    braind.process.send_signal(signal.SIGCONT)
+    braind.wait_for("braind_ring_cursor", 10_000)
+    consumed, lost = braind.value("braind_events_consumed_total"), braind.value("braind_ring_lost_total")
+    assert lost > 8000
+    assert consumed + lost == 10_000
+    assert braind.value("braind_feature_resets_total") >= 1
+    feedd.retire()
+
+
+def test_an_instrument_that_is_never_named_is_given_up_and_counted(start, feedd_side):
+    braind = start().wait_ready()
+    feedd = feedd_side()
+    publish(feedd, made_up_events(100, 1_000_000))
+    braind.wait_for("braind_events_consumed_total", 100)
+    assert braind.value("braind_instruments_unnamed_total") == 1
+    assert braind.value("braind_decisions_total") == 0
+    feedd.retire()
+
+
+def test_decisions_wait_for_the_first_record_after_joining(start, feedd_side):
+    feedd = feedd_side()
+    feedd.name(1, "MADEUP", 1)
+    publish(feedd, made_up_events(1000, 1_000_000))
+    braind = start().wait_ready()
+    braind.wait_for("braind_events_consumed_total", 1000)
+    assert braind.value("braind_intents_total") == 0
+    assert braind.value('braind_decisions_dropped_total{reason="catching_up"}') > 900
+    feedd.retire()
+
+
+def test_silence_and_ticks_neither_decide_nor_end_it(start, feedd_side):
+    braind = start().wait_ready()
+    feedd = feedd_side()
+    ticks = np.zeros_like(made_up_events(50, 1_000_000))
+    ticks["kind"] = EventKind.TICK
+    publish(feedd, ticks)
+    braind.wait_for("braind_events_consumed_total", 50)
+    assert braind.value("braind_decisions_total") == 0
+    assert braind.stop(signal.SIGINT)[0] == 0
+    feedd.retire()
+
+
+def test_a_second_braind_refuses_to_start_and_names_the_first(start):
+    first = start().wait_ready()
+    second = start()
+    second.process.wait(PATIENCE_S)
+    code, log = second.stop()
+    assert code == 75
+    assert str(first.process.pid) in log[-1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "model", "says"),
+    [
+        ("order_quantity = 0", None, "braind.order_quantity"),
+        ("", Path("/nonexistent"), "/nonexistent/manifest.json"),
+        ('strategy = "braind.nothing:Nothing"', None, "braind.strategy braind.nothing:Nothing"),
+    ],
+)
+def test_what_is_configured_wrong_is_refused_by_name(start, package_directory, extra, model, says):
+    braind = start(extra, model or package_directory)
+    braind.process.wait(PATIENCE_S)
+    code, log = braind.stop()
+    assert code == 78
+    assert says in log[-1]["reason"]
