@@ -35,11 +35,12 @@ constexpr char THIS_MARKET = 'Q';  // market code of Nasdaq itself in operationa
 
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::dispatch(const Context& context, Bytes message) {
+  // Nine of ten messages of a session are these four: branches foresee them better than the switch's one jump does.
+  if (context.type == 'A') return on_add(context, view_as<itch50::AddOrder>(message), nullptr);
+  if (context.type == 'D') return on_type(context, view_as<itch50::OrderDelete>(message));
+  if (context.type == 'U') return on_type(context, view_as<itch50::OrderReplace>(message));
+  if (context.type == 'E') return on_type(context, view_as<itch50::OrderExecuted>(message));
   switch (context.type) {
-    case 'A': return on_add(context, view_as<itch50::AddOrder>(message), nullptr);
-    case 'D': return on_type(context, view_as<itch50::OrderDelete>(message));
-    case 'U': return on_type(context, view_as<itch50::OrderReplace>(message));
-    case 'E': return on_type(context, view_as<itch50::OrderExecuted>(message));
     case 'X': return on_type(context, view_as<itch50::OrderCancel>(message));
     case 'F': {
       const auto& attributed = view_as<itch50::AddOrderAttributed>(message);
