@@ -64,7 +64,10 @@ MarketAgent::MarketAgent(const Config& config, Region& ring, Region& board, Mark
 unsigned MarketAgent::do_work() noexcept {
   const std::uint64_t now_ns = monotonic_ns();
   unsigned packets = 0;
-  for (Source& source : sources_) packets += take_packets(source, now_ns);
+  for (Source& source : sources_) {
+    if (source.line == Line::RETRANSMISSION && now_ns >= replies_until_ns_) continue;
+    packets += take_packets(source, now_ns);
+  }
   if (now_ns >= timer_due_ns_) on_timer(now_ns);
   watch_silence(now_ns);
   tick(now_ns);
@@ -128,6 +131,7 @@ void MarketAgent::tick(std::uint64_t now_ns) noexcept {
 
 void MarketAgent::ask(const RetransmissionRequest& request) noexcept {
   if (!request) return;
+  replies_until_ns_ = monotonic_ns() + REPLY_WAIT_NS;
   const MoldHeader packet = encode(request);
   if (::send(request_descriptor_, &packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL) !=
       static_cast<ssize_t>(sizeof packet)) {

@@ -22,6 +22,8 @@ class MarketAgent {
   static constexpr std::uint64_t TIMER_INTERVAL_NS = 250'000;   // gaps are looked at again, at least this often
   static constexpr std::uint64_t HOUSE_INTERVAL_NS = 1'000'000;   // statistics, the date
 
+  static constexpr std::uint64_t REPLY_WAIT_NS = 1'000'000'000;  // the server is listened to this long after a request
+
   // Opens the sockets and takes all memory the books will ever need. The regions and `stats` outlive the agent.
   // Throws SocketError, std::bad_alloc.
   MarketAgent(const Config& config, Region& ring, Region& board, MarketStats& stats);
@@ -63,6 +65,7 @@ class MarketAgent {
   AgentCounters counters_;
   std::uint64_t last_event_ns_;   // when the ring last moved
   std::uint64_t last_packet_ns_;  // when a line last carried a packet
+  std::uint64_t replies_until_ns_ = 0;
   std::uint64_t timer_due_ns_ = 0;
   std::uint64_t house_due_ns_ = 0;
 };

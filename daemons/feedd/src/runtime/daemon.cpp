@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "feedd/clock.hpp"
 #include "runtime/affinity.hpp"
@@ -23,6 +24,14 @@ void require_cores(const char* key, int core) {
     throw CoreError(std::string(key) + ": core " + std::to_string(core) + " can not be used here: " + std::strerror(errno));
   }
   set_affinity(0, before);
+}
+
+// Of the whole process: regions, books, stacks, code.
+std::uint64_t resident_bytes() {
+  std::uint64_t pages = 0;
+  std::uint64_t resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident_pages;
+  return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 cpu_set_t check_cores(const CoresConfig& cores) {
@@ -143,6 +152,11 @@ void Daemon::log_regions() {
         .field("locked", region->locked());
   }
   helper_stats_.huge_pages.set(huge);
+  LogLine(LogLevel::INFO, "memory")
+      .field("orders", config_.capacity.orders)
+      .field("levels", config_.capacity.levels)
+      .field("instruments", config_.capacity.instruments)
+      .field("resident_bytes", resident_bytes());
   if (!huge) LogLine(LogLevel::WARNING, "small_pages").field("allowed_by", "run.huge_pages = \"allow_small\"");
 }
 

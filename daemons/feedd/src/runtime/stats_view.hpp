@@ -36,7 +36,8 @@ class StatsWatch {
  private:
   struct Watched {
     LogLevel level;
-    StatName name;
+    std::string_view event;
+    std::string labels;
     Counter word;
     std::uint64_t seen;
   };
