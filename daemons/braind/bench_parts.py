@@ -1,4 +1,4 @@
-"""What `hft bench tick` measures with: braind's own loop over rings of its own, with a model of random weights."""
+"""What `hft bench tick` measures with: braind's loop over its own rings, with a model of random weights."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Bench:
         self._before = self._stage_values()
 
     def events(self, count: int) -> NDArray[np.void]:
-        """A stream in which every record changes a top: each one is a decision point, and the worst for features."""
+        """Every record changes a top: each one is a decision point, and the worst there is for features."""
         return made_up_events(count, EVENT_SPACING_NS, INSTRUMENTS)
 
     def join(self) -> None:
@@ -164,7 +164,7 @@ def _features_per_second(bench: Bench, ring: Region, records: int) -> float:
 
 
 def _decisions_per_second(bench: Bench) -> float:
-    """The loop draining a full ring with a decision (and an intent, until the queue is full) at every record."""
+    """The loop draining a full ring: a decision (and an intent, until the queue is full) at every record."""
     bench.brain.start_anew(decide_after_seq=0)
     before = int(bench.brain.counts[Count.DECISIONS])
     start = time.perf_counter()

@@ -17,7 +17,7 @@ def report(
     missed: list[str],
     seconds: float,
 ) -> None:
-    """Prints targets with the best round's figures, the stages of that round, and how the other rounds were."""
+    """Prints targets with the best round's figures, its stages, and how the other rounds were."""
     console = Console(highlight=False)
     table = Table(title="publish → intent visible, 16 features, network 16-32-32-3, two processes")
     for name in ("", "best round", "median round", "worst round", "target", ""):
@@ -47,7 +47,7 @@ def report(
     console.print(
         f"tail of the best round: p99.9 {best['p999']:.1f} µs, max {best['max']:.1f} µs, "
         f"{best['missed']:.0f} ticks without an intent; "
-        f"{sum(one['preempted'] == 0 for one in latency)} of {len(latency)} rounds were not preempted; {seconds:.0f} s"
+        f"{sum(one['preempted'] == 0 for one in latency)} of {len(latency)} undisturbed; {seconds:.0f} s"
     )
 
 

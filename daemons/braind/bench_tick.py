@@ -1,13 +1,13 @@
-"""`hft bench tick`: how long from a market event's publication until the intent it caused is visible, and where
-the time goes; and what the loop sustains.
+"""`hft bench tick`: publication of a market event → its intent visible, with where the time goes.
 
 Two processes on two cores, as in life. The writer publishes one event, then polls the intents ring until the
 intent of that event is there, waits a little (so that the loop is idle again) and goes on: both transfers
-between cores are in the figure. The loop is braind's own `step` with all 16 features and a 16-32-32-3 network.
+between cores are in the figure. The loop is braind's own `step`, all 16 features, a 16-32-32-3 network.
 The network's weights are random and the policy's threshold is 0, so that every event causes an intent.
 
-Rounds are short, because on shared cores others run in between: a round in which neither process was preempted
-shows the suite, the others show the machine. Both are reported; targets are judged by the best round.
+Rounds are short, because on shared cores others run in between: a round in which neither process was
+preempted shows the suite, the others show the machine. Both are reported; targets are
+judged by the best round. What the loop sustains is measured over a full ring.
 
 Exit codes: 0 all targets met by the best round, 1 not.
 """
@@ -77,7 +77,7 @@ def publish_and_wait(
 
 
 def pin(place: int) -> None:
-    """This process on one of its CPUs; with a single one there is nothing to choose."""
+    """Pins this process to one of its CPUs; with a single one there is nothing to choose."""
     cpus = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cpus[place % len(cpus)]})
 

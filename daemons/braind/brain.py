@@ -13,7 +13,7 @@ from braind.features.registry import FEATURES, selection, warmup_top_updates
 from braind.features.state import FeatureState
 from braind.model.inference import OUTPUTS, NativeModel
 from braind.policy import ORDER_FIELDS, Strategy
-from braind.step import GRANT_RECORDS_MAX, make_decide, make_step
+from braind.step import GRANT_RECORDS_MAX, make_act, make_decide, make_step
 from hft._native import HISTOGRAM_HEADER_WORDS, histogram_bucket
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT
 
@@ -111,7 +111,7 @@ class Brain:
             histograms,
         )
         self._scratch = Scratch.allocated(strategy.features)
-        self._step = make_step(make_decide(model.infer, strategy.policy))
+        self._step = make_step(make_act(make_decide(model.infer, strategy.policy)))
 
     def start_anew(self, decide_after_seq: int) -> None:
         """For a new ring: nothing is known, and nothing decided before `decide_after_seq` counts."""
@@ -122,7 +122,7 @@ class Brain:
         self.gate = self.gate._replace(decide_after_seq=decide_after_seq)
 
     def rehearse(self, market: Market) -> None:
-        """Runs what is in `market` through the whole loop without leaving a trace in counters and histograms."""
+        """Runs what is in `market` through the whole loop, leaving no trace in counters and histograms."""
         words = np.zeros((len(Histogram), HISTOGRAM_WORDS), np.uint64)
         bound = self._bound
         self._bound = bound._replace(

@@ -100,7 +100,7 @@ def show_scores(manifest: Manifest, console: Console) -> None:
     """The out-of-sample table and one sentence that says who won."""
     training = manifest.training
     table = Table(
-        title=f"out of sample: the last {training.rows_test:,} decision points, {manifest.horizon_ms} ms ahead"
+        title=f"out of sample: the last {training.rows_test:,} decisions, {manifest.horizon_ms} ms ahead"
     )
     for name in ("", "accuracy", "log loss"):
         table.add_column(name, justify="left" if not name else "right")
@@ -122,7 +122,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    """Compiles the package's weights again, for this CPU (or a portable one), and says how fast each graph is."""
+    """Compiles the package's weights again, for this CPU or a portable one; says how fast each graph is."""
     from braind.model.export import export_package
 
     console = Console(highlight=False)
@@ -159,14 +159,21 @@ def run_info(arguments: argparse.Namespace) -> int:
         print(f"hft model info: {error}", file=sys.stderr)
         return 1
     training, binary = manifest.training, manifest.binary
+    rows = (
+        f"{training.rows_train:,} train, {training.rows_validation:,} validation, {training.rows_test:,} test"
+    )
     lines = {
         "features": f"{len(manifest.features)}: {', '.join(manifest.features)}",
         "formulas": manifest.feature_hash[:16],
-        "predicts": f"{', '.join(manifest.classes)} in {manifest.horizon_ms} ms (dead band {manifest.dead_band_ticks} ticks)",
-        "data": f"{training.data} of {', '.join(training.trading_dates)}, SHA-256 {training.data_sha256[:16]}…",
-        "rows": f"{training.rows_train:,} train, {training.rows_validation:,} validation, {training.rows_test:,} test",
-        "training": f"seed {training.seed}, {training.epochs} epochs, {training.seconds} s, code {training.git_describe or 'unknown'}",
-        "binary": f"{binary.graph} graph by torch {binary.torch_version} for {binary.isa.march} {binary.isa.machine}",
+        "predicts": f"{', '.join(manifest.classes)} of the mid in {manifest.horizon_ms} ms",
+        "dead band": f"{manifest.dead_band_ticks} ticks",
+        "data": f"{training.data} of {', '.join(training.trading_dates)}",
+        "SHA-256": training.data_sha256,
+        "rows": rows,
+        "training": f"seed {training.seed}, {training.epochs} epochs in {training.seconds} s",
+        "code": training.git_describe or "unknown",
+        "binary": f"{binary.graph} graph, torch {binary.torch_version}",
+        "CPU": f"{binary.isa.march} {binary.isa.machine}",
         "speed": ", ".join(f"{graph} {us:.2f} µs" for graph, us in binary.measured_us.items()),
         "runs here": missing_here(binary.isa) or "yes",
     }

@@ -1,9 +1,9 @@
-"""The one place where braind meets Numba: pure functions on arrays, compiled ahead of their first use and cached.
+"""The one place where braind meets Numba: pure functions on arrays, compiled at first use and cached.
 
 The functions are ordinary Python: with ``NUMBA_DISABLE_JIT=1`` the same source runs interpreted and gives
 the same bytes. So there is no fast-math, no parallel loop and no integer that mixes with an unsigned one.
-They allocate nothing, and are compiled without Numba's reference counting (`_nrt`), which otherwise takes most
-of the time of functions as small as these: 5 instead of 20 million events/s through all features.
+They allocate nothing, and are compiled without Numba's reference counting (`_nrt`), which otherwise takes
+most of the time of functions as small as these: 5 instead of 20 million events/s through all features.
 
 Numba's own cache only looks at the file that holds a function, not at the files of the functions it calls,
 and would run stale code after an upgrade. Here every cache folder is named by a hash over all sources of
@@ -51,11 +51,11 @@ def compiled(function: Function) -> Function:
     previous = _config.CACHE_DIR
     _config.CACHE_DIR = str(cache_directory() / "numba" / sources_hash())
     try:
-        return cast(Function, _njit(function, cache=True, **_OPTIONS))
+        return cast("Function", _njit(function, cache=True, **_OPTIONS))
     finally:
         _config.CACHE_DIR = previous
 
 
 def compiled_uncached(function: Function) -> Function:
     """As `compiled`, for functions that close over another compiled function, which Numba can not cache."""
-    return cast(Function, _njit(function, **_OPTIONS))
+    return cast("Function", _njit(function, **_OPTIONS))

@@ -63,7 +63,7 @@ _BAD_RUN, _VETOED, _FEATURE_RESETS = int(Count.BAD_RUN), int(Count.VETOED), int(
 @compiled
 def all_finite(values: NDArray[np.float32]) -> bool:
     """Whether no element of a flat array is NaN or infinite."""
-    for i in range(values.shape[0]):
+    for i in range(values.shape[0]):  # noqa: SIM110 - compiled code has no generators
         if not math.isfinite(values[i]):
             return False
     return True

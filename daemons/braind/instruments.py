@@ -28,7 +28,7 @@ class Instruments:
         self.found: set[str] = set()
 
     def resolve(self, board: Region, instrument_id: int, asked_by_seq: int) -> bool | None:
-        """Looks `instrument_id` up. True: settled. None: not yet, ask again. False: given up, it is not followed."""
+        """Looks `instrument_id` up. True: settled. None: not yet, ask again. False: given up."""
         entry = self._entry[0]
         known = read_board_entry(board, instrument_id, self._entry)
         symbol = bytes(entry["symbol"]).rstrip(b"\0 ").decode("ascii", "replace")

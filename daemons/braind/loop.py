@@ -1,4 +1,4 @@
-"""The loop that people see: map the feed, run the compiled step, resolve instruments, read answers, publish figures.
+"""The loop around the compiled step: map the feed, resolve instruments, read answers, publish figures.
 
 no feed ──map──► running ──feed retired and read to its end──► no feed
 """

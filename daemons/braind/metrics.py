@@ -72,9 +72,10 @@ class Metrics:
         self._foreign = builder.counter("braind_updates_foreign_total", "updates")
         self._updates_lost = builder.counter("braind_updates_lost_total", "records")
         self._refused = {
-            int(reason): builder.counter("braind_refused_total", "intents", 0, f'reason="{reason.name.lower()}"')
-            for reason in RefusalReason if reason
-        }  # fmt: skip
+            int(one): builder.counter("braind_refused_total", "intents", 0, f'reason="{one.name.lower()}"')
+            for one in RefusalReason
+            if one
+        }
         histograms = [builder.histogram(_HISTOGRAMS[one], "ns") for one in Histogram]
         self._writer: StatsWriter = builder.create(path, require_huge_pages)
         self.histogram_addresses: NDArray[np.uint64] = np.array(

@@ -1,6 +1,6 @@
-"""Warm-up before READY: the whole loop over a made-up market in rings of its own, thousands of decisions long.
+"""Warm-up before READY: the whole loop over a made-up market, thousands of decisions long.
 
-Compiles everything, binds every symbol, touches every page and leaves nothing behind.
+In rings of its own. Compiles everything, binds every symbol, touches every page and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _QUEUE_RECORDS = 64
 
 
 def made_up_events(count: int, interval_ns: int, instruments: int = 1) -> NDArray[np.void]:
-    """Random walks of the tops of instruments 1 …, in turn; every record changes one; the same at every start."""
+    """Random walks of the tops of instruments 1 … in turn; every record changes one; always the same."""
     random = np.random.default_rng(1)
     events = np.zeros(count, MARKET_EVENT)
     events["instrument_id"] = 1 + np.arange(count) % instruments

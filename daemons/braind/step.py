@@ -146,7 +146,7 @@ Decide = Callable[[int, int, Any, Any], bool]
 
 @cache
 def make_decide(infer: Infer, policy: Policy) -> Decide:
-    """features → model → policy for one decision, bound to one model and one strategy."""
+    """Features → model → policy for one decision, bound to one model and one strategy."""
 
     @compiled_uncached
     def decide(now_ns: int, slot: int, scratch: Any, bound: Any) -> bool:
@@ -168,9 +168,13 @@ def make_decide(infer: Infer, policy: Policy) -> Decide:
     return decide
 
 
+# (producer, market generation, when the range was taken, state, gate, scratch, bound) -> None
+Act = Callable[[int, int, int, Any, Any, Any, Any], None]
+
+
 @cache
-def make_step(decide: Decide) -> Callable[..., int]:
-    """The loop's compiled body; brain.Brain holds its arguments together."""
+def make_act(decide: Decide) -> Act:
+    """What follows a decision point: hold back, or decide, and emit."""
 
     @compiled_uncached
     def act(
@@ -189,6 +193,28 @@ def make_step(decide: Decide) -> Callable[..., int]:
             emit_ns = emit(producer, scratch, bound, market_generation)
             histogram_record(histograms[_TICK_TO_INTENT], max(int64(0), emit_ns - publish_ns))
 
+    return act
+
+
+@compiled
+def poll(ring: int, records: Any, state: Any, scratch: Any, bound: Any) -> tuple[int, int, int]:
+    """Asks for the next range, notes what was lost before it; returns (first index, records, when taken)."""
+    count = ring_poll(ring, GRANT_RECORDS_MAX)
+    lost: int = int64(ring_lost(ring))
+    if lost != bound.counts[_LOST]:
+        bound.counts[_LOST] = lost
+        reset_features(state.values, state.clocks, bound.counts)
+    start = ring_start_index(ring)
+    taken_ns: int = int64(monotonic_ns()) if count > 0 else int64(0)
+    for i in range(count):
+        scratch.latencies_ns[i] = taken_ns - int64(records[start + i]["publish_ts_ns"])
+    return start, count, taken_ns
+
+
+@cache
+def make_step(act: Act) -> Callable[..., int]:
+    """The loop's compiled body; brain.Brain holds its arguments together."""
+
     @compiled_uncached
     def step(
         ring: int, producer: int, records: Any, market_generation: int,
@@ -197,19 +223,10 @@ def make_step(decide: Decide) -> Callable[..., int]:
         consumed = 0
         empty_polls = 0
         while consumed < records_max and empty_polls < polls_max:
-            count = ring_poll(ring, GRANT_RECORDS_MAX)
-            lost = int64(ring_lost(ring))
-            if lost != bound.counts[_LOST]:
-                bound.counts[_LOST] = lost
-                reset_features(state.values, state.clocks, bound.counts)
+            start, count, taken_ns = poll(ring, records, state, scratch, bound)
+            events = records[start : start + count]
             if count == 0:
                 empty_polls += 1
-                continue
-            start = ring_start_index(ring)
-            events = records[start : start + count]
-            taken_ns = int64(monotonic_ns())
-            for i in range(count):
-                scratch.latencies_ns[i] = taken_ns - int64(events[i]["publish_ts_ns"])
             position = 0
             while position < count:
                 following, outcome = take_until_decision(ring, events, position, state, gate, scratch, bound)

@@ -104,9 +104,7 @@ def network() -> Network:
     """A 16-32-32-3 network of seeded random weights, large enough to be of different opinions."""
     torch.manual_seed(1)
     inputs = len(FEATURE_NAMES)
-    random = TrainableNetwork(inputs).network(
-        np.zeros(inputs, np.float32), np.full(inputs, 0.05, np.float32)
-    )
+    random = TrainableNetwork(inputs).network(np.zeros(inputs, np.float32), np.full(inputs, 0.05, np.float32))
     return replace(
         random, weights=tuple(3 * w for w in random.weights), biases=tuple(0 * b for b in random.biases)
     )
@@ -153,7 +151,7 @@ def stream() -> Callable[..., Events]:
 
 
 class FeeddSide:
-    """What feedd writes and reads, scripted by a test: ring, board, updates, and the gateway's end of the queue."""
+    """What feedd writes and reads, scripted by a test: ring, board, updates, gateway."""
 
     def __init__(self, run_directory: Path, ring_records: int = 1 << 14) -> None:
         self.directory = run_directory

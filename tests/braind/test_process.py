@@ -162,7 +162,8 @@ def test_an_intent_names_the_last_answer_it_knew(start, feedd_side):
     publish(feedd, later)
     braind.wait_for("braind_events_consumed_total", 2000)
     second = feedd.answer_all()
-    assert len(first) and len(second)
+    assert len(first) > 0
+    assert len(second) > 0
     assert set(first["updates_seq"].tolist()) == {0}
     assert set(second["updates_seq"].tolist()) == {len(first)}
     feedd.retire()

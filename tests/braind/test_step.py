@@ -42,7 +42,11 @@ def test_an_intent_says_what_it_was_decided_on(circle, stream):
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 1500), max_size=12), limit=st.integers(1, 700))
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    cuts=st.lists(st.integers(0, 1500), max_size=12),
+    limit=st.integers(1, 700),
+)
 def test_lag_changes_nothing_any_partition_gives_the_same_intents(circle, stream, seed, cuts, limit):
     events = stream(seed, 1500)
     whole, parts = circle(), circle()

@@ -1,1 +1,1 @@
-"""Features: incremental kernels over MarketEvent records. `registry` says what, `kernels` how, `ranges` where."""
+"""Incremental features over MarketEvent records: `registry` says what, `kernels` how, `ranges` where."""

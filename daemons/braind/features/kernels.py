@@ -128,7 +128,7 @@ def aggressor(values: Values, clocks: Clocks, slot: int, event: Any) -> int:
     nothing (ITCH has always 'B' there): the quote rule decides (C. Lee, M. Ready, Journal of Finance, 1991).
     """
     kind = event["kind"]
-    if kind == _EXECUTE or kind == _EXECUTE_PRICED:
+    if kind in (_EXECUTE, _EXECUTE_PRICED):
         if event["flags"] & _NOT_PRINTABLE:
             return 0
         if event["side"] == _SELL:
@@ -176,7 +176,7 @@ def add_mid_change(values: Values, clocks: Clocks, slot: int, mid: float) -> Non
 def order_flow(
     values: Values, slot: int, bid_price: float, ask_price: float, bid_quantity: float, ask_quantity: float
 ) -> float:
-    """Net shares of one top change (R. Cont, A. Kukanov, S. Stoikov, J. Financial Econometrics, 2014, eq. 2)."""
+    """Net shares of one top change (Cont, Kukanov, Stoikov, J. Financial Econometrics, 2014, eq. 2)."""
     flow = 0.0
     if bid_price >= values[slot, BID_PRICE]:
         flow += bid_quantity
@@ -191,7 +191,7 @@ def order_flow(
 
 @compiled
 def set_top(values: Values, clocks: Clocks, slot: int, event: Any) -> None:
-    """Takes over the top of book after the event; a one-sided, empty, locked or crossed one ends readiness."""
+    """Takes over the top of book after the event; an empty side, a locked or crossed top ends readiness."""
     bid_price, ask_price = float(event["bid_price"]), float(event["ask_price"])
     bid_quantity, ask_quantity = float(event["bid_quantity"]), float(event["ask_quantity"])
     if bid_quantity <= 0.0 or ask_quantity <= 0.0 or bid_price <= 0.0 or bid_price >= ask_price:
@@ -221,7 +221,7 @@ def set_top(values: Values, clocks: Clocks, slot: int, event: Any) -> None:
 def update(values: Values, clocks: Clocks, slot: int, event: Any) -> None:
     """One MarketEvent of this instrument into its state rows."""
     validity = event["validity"]
-    if validity != _VALID and validity != _PARTIAL:
+    if validity not in (_VALID, _PARTIAL):
         reset_slot(values, clocks, slot)
         return
     pass_time(values, clocks, slot, int64(event["exchange_ts_ns"]))
@@ -239,7 +239,7 @@ def imbalance(a: float, b: float, prior: float) -> float:
 
 @compiled
 def efficiency_ratio(values: Values, clocks: Clocks, slot: int) -> float:
-    """Net move over path of the last 32 mid changes (P. Kaufman, "Trading Systems and Methods"), in [0, 1]."""
+    """Net move over path of the last 32 mid changes (Kaufman, Trading Systems and Methods), in [0, 1]."""
     if values[slot, MID_PATH] <= 0.0:
         return 0.0
     changes = clocks[slot, MID_CHANGES]
@@ -250,7 +250,7 @@ def efficiency_ratio(values: Values, clocks: Clocks, slot: int) -> float:
 
 @compiled
 def write_features(values: Values, clocks: Clocks, slot: int, tick: float, rows: Values, place: int) -> None:
-    """All features in registry order into `rows[place]` (float64, 16). The state must hold at least one top."""
+    """All features in registry order into `rows[place]` (float64, 16). The state must hold a top."""
     mid = values[slot, MID]
     bid_quantity, ask_quantity = values[slot, BID_QUANTITY], values[slot, ASK_QUANTITY]
     depth = values[slot, DEPTH_EWMA_10S]

@@ -1,6 +1,6 @@
 """Kernels over a granted range of ring records: features everywhere, or decision points only.
 
-Both walk the same `follow` and so the same state. A range may be cut anywhere: state lives in the arrays alone.
+Both walk the same `follow` and so the same state. A range may be cut anywhere: state lives in arrays alone.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ def follow(
 def needs_symbol(event: Any, slot_of_instrument: NDArray[np.int32]) -> bool:
     """Whether the record is the first to name an instrument that nobody has looked up yet.
 
-    Only records that carry the symbol (directory, added order) ask, so the answer depends on the stream alone.
+    Only records that carry the symbol (directory, added order) ask: the answer depends on the stream alone.
     """
     kind = event["kind"]
-    if kind != _ADD and kind != _DIRECTORY:
+    if kind not in (_ADD, _DIRECTORY):
         return False
     instrument_id = int64(event["instrument_id"])
     if instrument_id >= slot_of_instrument.shape[0]:
@@ -86,10 +86,7 @@ def may_decide(event: Any, accept_partial_books: bool) -> bool:
     """The part of the decision rule that one record answers alone: top changed, book usable, trading."""
     if not event["flags"] & _TOP_CHANGED:
         return False
-    if event["validity"] == _VALID:
-        usable = True
-    else:
-        usable = accept_partial_books and event["validity"] == _PARTIAL
+    usable = event["validity"] == _VALID or (accept_partial_books and event["validity"] == _PARTIAL)
     state = event["trade_state"]
     return bool(usable and (state == _TRADING or (accept_partial_books and state == _UNKNOWN)))
 
@@ -105,7 +102,7 @@ def features_of_range(
     rows: NDArray[np.float64],
     ready: NDArray[np.bool_],
 ) -> None:
-    """All features after each of `events` (n records) into `rows` (n, 16); `ready[i]` says whether row i counts.
+    """All features after each of n `events` into `rows` (n, 16); `ready[i]` says whether row i counts.
 
     Rows of records that are not followed or not ready are zero.
     """
@@ -139,9 +136,9 @@ def collect_decisions(
     """Follows `events[start:]` until `rows` is full or the range ends; returns (next record, decisions).
 
     Stops early, before a record that `needs_symbol`: then next < n although `rows` has room.
-    Decision k uses record `event_index[k]` of instrument row `slots[k]`; `rows[k]` (float32) holds the features
-    named by `selection` (indices into the registry). `row` is scratch (float64, (1, 16)). Conflation is a function
-    of the stream: an instrument decides again once `decision_interval_ns` of event time have passed.
+    Decision k uses record `event_index[k]` of instrument row `slots[k]`; `rows[k]` (float32) holds the
+    features named by `selection` (indices into the registry). `row` is scratch (float64, (1, 16)). Conflation
+    is a function of the stream: an instrument decides again once `decision_interval_ns` of event time passed.
     """
     count = 0
     for i in range(start, events.shape[0]):

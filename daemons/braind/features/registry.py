@@ -1,4 +1,4 @@
-"""The ordered list of features: what each one means, in which unit, how long it warms up, and where it is from.
+"""The ordered list of features: what each means, in which unit, how long it warms up, where it is from.
 
 The kernels in `kernels.py` compute these formulas. Whoever changes one raises FORMULA_VERSION: model packages
 trained on other formulas then refuse to load.
@@ -44,7 +44,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("microprice_offset", "(ask·bid_qty + bid·ask_qty)/(bid_qty+ask_qty) - mid", "ticks", 1,
             "weighted mid: Gatheral, Oomen, Finance and Stochastics, 2010"),
     Feature("queue_imbalance", "(bid_qty - ask_qty) / (bid_qty + ask_qty)", "1", 1, _CARTEA),
-    Feature("order_count_imbalance", "(bid_orders - ask_orders) / (bid_orders + ask_orders)", "1", 1, _CARTEA),
+    Feature("order_count_imbalance", "(bid_orders - ask_orders)/(bid_orders + ask_orders)", "1", 1, _CARTEA),
     Feature("ofi_100ms", "sum of order flow · exp(-age/100ms) / EWMA_10s(mean top size)", "1", 32, _CONT),
     Feature("ofi_1s", "sum of order flow · exp(-age/1s) / EWMA_10s(mean top size)", "1", 32, _CONT),
     Feature("trade_imbalance_1s", "(B - S)/(B + S + 100), volumes · exp(-age/1s)", "1", 1, _LEE_READY),
@@ -59,7 +59,7 @@ _INDEX = {name: index for index, name in enumerate(FEATURE_NAMES)}
 
 
 def selection(names: Sequence[str]) -> NDArray[np.int64]:
-    """Indices of `names` in the feature row. Raises ValueError for an unknown or repeated name, or for none."""
+    """Indices of `names` in the feature row. Raises ValueError for an unknown or repeated name, or none."""
     if not names:
         raise ValueError("a strategy needs at least one feature")
     if unknown := [name for name in names if name not in _INDEX]:

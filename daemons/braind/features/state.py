@@ -1,6 +1,6 @@
 """What the kernels remember: one flat row of float64 and one of int64 per instrument.
 
-    values[slot]  | last top (7) | averages and decayed sums (14) | last event gap | window of past mids (32) |
+    values[slot]  | last top (7) | averages, decayed sums (14) | last event gap | window of past mids (32) |
     clocks[slot]  | last event time | event, top and mid-change counts | last decision time | two-sided now |
 
 Times are int64 nanoseconds since the epoch, which float64 can not hold exactly; everything else is float64.
@@ -39,10 +39,11 @@ NOT_FOLLOWED, UNRESOLVED = -1, -2
 class FeatureState(NamedTuple):
     """State of all followed instruments, and which ring ids they have.
 
-    `slot_of_instrument`: int32, index = instrument id, value = row, `NOT_FOLLOWED` or `UNRESOLVED`; ids beyond
-    its length are not followed. Id 0 is the feed itself: entry 0 is `UNRESOLVED` when ids are looked up as
-    they appear, and a new feed session then forgets them all. `values`: float64 (slots, VALUES). `clocks`: int64 (slots, CLOCKS). `tick`: float64
-    (slots,), one cent in the instrument's price units.
+    `slot_of_instrument`: int32, index = instrument id, value = row, `NOT_FOLLOWED` or `UNRESOLVED`; ids
+    beyond its length are not followed. Id 0 is the feed itself: entry 0 is `UNRESOLVED` when ids are looked
+    up as they appear, and a new feed session then forgets them all.
+    `values`: float64 (slots, VALUES). `clocks`: int64 (slots, CLOCKS).
+    `tick`: float64 (slots,), one cent in the instrument's price units.
     """
 
     slot_of_instrument: NDArray[np.int32]
@@ -66,7 +67,7 @@ class FeatureState(NamedTuple):
     def following(
         cls, instrument_ids: list[int], instruments_max: int, tick_price_units: float = 100.0
     ) -> FeatureState:
-        """Rows for `instrument_ids`, in that order. Raises ValueError for an id that is 0, repeated or too big."""
+        """Rows for `instrument_ids`, in order. Raises ValueError for an id that is 0, repeated or too big."""
         slot_of_instrument = np.full(instruments_max, NOT_FOLLOWED, np.int32)
         for slot, instrument_id in enumerate(instrument_ids):
             if not 0 < instrument_id < instruments_max:

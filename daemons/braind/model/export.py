@@ -28,8 +28,8 @@ from braind.model.package import (
 from hft.cache import cache_directory
 
 # Buffers on the stack: an allocation through torch costs more than a layer. Precompiling torch's headers
-# takes longer than the one compilation it would speed up. One thread: a team of them takes longer to wake than
-# the whole network takes to run.
+# takes longer than the one compilation it would speed up. One thread: a team of them takes longer to wake
+# than the whole network takes to run.
 _ALWAYS: dict[str, Any] = {
     "cpp.threads": 1,
     "aot_inductor.allow_stack_allocation": True,
@@ -41,6 +41,8 @@ _PORTABLE: dict[str, Any] = {"cpp.march": isa.PORTABLE_MARCH, "cpp.simdlen": 256
 
 @dataclass(frozen=True)
 class Compiled:
+    """The bytes of a .pt2, and what the manifest says about them."""
+
     binary: bytes
     description: Binary
 
@@ -76,7 +78,7 @@ def _compile(module: _Row, options: dict[str, Any]) -> bytes:
     with torch.no_grad(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore", FutureWarning)
         program = torch.export.export(module.eval(), (example,))
-        path = torch._inductor.aoti_compile_and_package(
+        path = torch._inductor.aoti_compile_and_package(  # noqa: SLF001 - the documented name
             program, package_path=str(Path(folder) / "model.pt2"), inductor_configs=options
         )
         return Path(path).read_bytes()

@@ -49,7 +49,7 @@ def _function(library: ctypes.CDLL, name: str, *arguments: Any, symbol: str = ""
 
 
 class NativeModel:
-    """One loaded model. `infer(handles, shape, row, scores)` runs it: row float32 (1, inputs), scores float32 (3,).
+    """One loaded model. `infer(handles, shape, row, scores)` runs it: row (1, inputs), scores (3,), float32.
 
     `handles` and `shape` are the model's own arrays, passed along so that `infer` stays a pure function.
     Not shared between threads. Raises ModelError.
@@ -82,7 +82,7 @@ class NativeModel:
         return out
 
     def measured_us(self, rounds: int = 20, runs: int = 1000) -> float:
-        """Best mean time of one inference in microseconds, over `rounds` of `runs`, called from compiled code."""
+        """Best mean of `rounds` of `runs` inferences in microseconds, called from compiled code."""
         row, out = np.zeros((1, self.inputs), np.float32), np.empty(OUTPUTS, np.float32)
         infer = self.infer
 
@@ -116,7 +116,7 @@ def _load_library(pt2: bytes) -> ctypes.CDLL:
 
 
 def _make_infer(library: ctypes.CDLL) -> Infer:
-    """Compiles the call of this one library: every model exports the same names, so the symbol is numbered."""
+    """Compiles the call of this one library: all models export the same names, so the symbol is numbered."""
     i64, u64, i32 = types.int64, types.uint64, types.int32
     libtorch = _torch_library()
     float32, cpu = libtorch.aoti_torch_dtype_float32(), libtorch.aoti_torch_device_type_cpu()

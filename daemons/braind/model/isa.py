@@ -28,7 +28,7 @@ PORTABLE_MARCH = "x86-64-v3"
 
 
 class Isa(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`machine` as of uname, `march` as given to the compiler, `flags` every one of which the CPU must have."""
+    """`machine` as of uname, `march` as given to the compiler, `flags` that the CPU must have."""
 
     machine: str
     march: str

@@ -28,7 +28,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Network:
-    """`mean`, `scale` (inputs,): normalized = (x - mean)·scale. `weights[k]` (out, in), `biases[k]` (out,)."""
+    """`mean`, `scale` (inputs,): normalized = (x - mean)·scale; `weights` each (out, in), `biases` (out,)."""
 
     mean: Array
     scale: Array
@@ -115,6 +115,8 @@ class _Row(nn.Module):
 
 
 class FusedRow(_Row):
+    """Layers as multiply-and-sum: one loop nest for everything."""
+
     def layer(self, k: int, x: Tensor) -> Tensor:
         products: Tensor = self.weights[k] * x
         out: Tensor = (products.sum(1) + self.biases[k]).reshape(1, -1)
@@ -122,6 +124,8 @@ class FusedRow(_Row):
 
 
 class GemmRow(_Row):
+    """Layers as matrix products: calls of tuned templates."""
+
     def layer(self, k: int, x: Tensor) -> Tensor:
         out: Tensor = nn.functional.linear(x, self.weights[k], self.biases[k])
         return out

@@ -44,7 +44,7 @@ class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the weights came from. Rows are decision points; the split is by time, with `purge_ms` left out."""
+    """Where the weights came from. Rows are decision points; the split is by time, `purge_ms` apart."""
 
     data: str
     data_sha256: str
@@ -63,7 +63,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`graph`: "fused" or "gemm" (see network.py); `measured_us`: best single-row time of each graph tried."""
+    """`graph`: "fused" or "gemm" (network.py); `measured_us`: best single-row time of each graph tried."""
 
     sha256: str
     graph: str
@@ -74,6 +74,8 @@ class Binary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """manifest.json. `features` in order; `mean` and `scale` as of network.Network."""
+
     format_version: int
     features: tuple[str, ...]
     feature_hash: str
@@ -98,7 +100,7 @@ def write(directory: Path, manifest: Manifest, binary: bytes, weights: bytes) ->
     fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         for name, data in ((BINARY, binary), (WEIGHTS, weights), (MANIFEST, _encoded(manifest))):
-            with open(fresh / name, "wb") as file:
+            with (fresh / name).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Fitting the network: Adam on cross-entropy, early stopping on the validation part. Deterministic by seed."""
+"""Fitting the network: AdamW on cross-entropy, early stopping on validation; the seed decides all."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Samples:
-    """n labelled decision points in time order: rows float32 (n, features), ts_ns int64, labels int64 (0 … 2)."""
+    """n labelled decision points in time order: `rows` (n, features), `ts_ns` (n,), `labels` (n,) 0 … 2."""
 
     rows: NDArray[np.float32]
     ts_ns: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Samples:
 
 @dataclass
 class _Collected:
-    """What the day leaves behind: decision points, every instrument's mids, times when everything was lost."""
+    """What the day leaves behind: decision points, all instruments' mids, times when everything was lost."""
 
     rows: list[NDArray[np.float32]] = field(default_factory=list)
     points: list[NDArray[np.int64]] = field(default_factory=list)  # (k, 2): time, instrument
@@ -148,7 +148,7 @@ def _moves(collected: _Collected, points: NDArray[np.int64], horizon_ns: int) ->
 
 @dataclass(frozen=True)
 class Split:
-    """Index arrays into Samples, by time: everything in `train` is known before `validation` starts, and so on."""
+    """Index arrays into Samples, by time: all of `train` is known before `validation` starts, and so on."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""A day's normalized events in batches: a capture through feedd's decoder, or what `hft decode --events` wrote."""
+"""A day's normalized events in batches: a capture through feedd's decoder, or `hft decode --events` files."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ ROWS_MIN = 100
 # Beyond this, every k-th point is taken: neighbours say nearly the same, and a minute is a minute.
 ROWS_MAX = 600_000
 
-# Tried in this order when no horizon is given: the longest one that leaves enough points on each side of a split.
+# Tried in this order when no horizon is given: the longest one that leaves enough points in each part.
 HORIZONS_MS = (500, 200, 100, 50, 20)
 
 Say = Callable[[str], None]
@@ -55,7 +55,7 @@ class Options:
 
 
 def train(source: CaptureSource | ParquetSource, options: Options, out: Path, say: Say) -> Manifest:
-    """Trains (or takes from the cache) and writes the package to `out`. Raises TrainingError, PackageError."""
+    """Trains, or takes from the cache, and writes to `out`. Raises TrainingError, PackageError."""
     data_sha256 = file_sha256(source.path)
     cached = cache_directory() / "models" / _key(data_sha256, options)
     try:
@@ -74,8 +74,8 @@ def _key(data_sha256: str, options: Options) -> str:
     parts = [
         package.FORMAT_VERSION, feature_hash(options.features), data_sha256, str(torch.__version__),
         isa.portable().flags if options.portable else isa.native().flags, options.horizon_ms,
-        options.dead_band_ticks, options.decision_interval_us, options.seed, options.seconds, options.autotune,
-        options.data_key,
+        options.dead_band_ticks, options.decision_interval_us, options.seed, options.seconds,
+        options.autotune, options.data_key,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
@@ -121,9 +121,10 @@ def _with_horizon(
         split = split_by_time(samples, horizon_ms * 1_000_000)
         try:
             _check(samples, split, tried)
-            return tried, samples, split
         except TrainingError as error:
             problem = problem or error
+        else:
+            return tried, samples, split
     assert problem is not None, "there is at least one horizon to try"
     raise problem
 
@@ -144,9 +145,10 @@ def _check(samples: Samples, split: Split, options: Options) -> None:
     if smallest < ROWS_MIN:
         raise TrainingError(
             f"too little to learn from: {samples.events:,} events gave {samples.decision_points:,} decision "
-            f"points, {len(samples):,} of them with a known mid {options.horizon_ms} ms later; split by time that "
-            f"leaves {len(split.train)} to train, {len(split.validation)} to validate, {len(split.test)} to test, "
-            f"and each part needs {ROWS_MIN}. A longer or busier capture or a shorter --horizon-ms helps."
+            f"points, {len(samples):,} of them with a known mid {options.horizon_ms} ms later; split by time "
+            f"that leaves {len(split.train)} to train, {len(split.validation)} to validate and "
+            f"{len(split.test)} to test, and each part needs {ROWS_MIN}. A longer or busier capture or a "
+            "shorter --horizon-ms helps."
         )
     if len(np.unique(samples.labels[split.train])) < 2:
         raise TrainingError(

@@ -41,8 +41,8 @@ def decide(events, state, start=0, rows_max=64, accept_partial=False, interval_n
     rows = np.zeros((rows_max, len(FEATURE_NAMES)), np.float32)
     index, slots = np.zeros(rows_max, np.int64), np.zeros(rows_max, np.int64)
     following, count = collect_decisions(
-        events, start, state.slot_of_instrument, state.values, state.clocks, state.tick, WARMUP, accept_partial,
-        interval_ns, SELECTED, np.zeros((1, len(FEATURES))), rows, index, slots,
+        events, start, state.slot_of_instrument, state.values, state.clocks, state.tick, WARMUP,
+        accept_partial, interval_ns, SELECTED, np.zeros((1, len(FEATURES))), rows, index, slots,
     )  # fmt: skip
     return following, index[:count].tolist(), rows[:count]
 
@@ -69,7 +69,8 @@ def test_a_gap_or_a_new_session_starts_every_instrument_anew(kind, code, survive
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("bid_quantity", 0), ("ask_quantity", 0), ("bid_price", 10_100), ("bid_price", 10_200)]
+    ("field", "value"),
+    [("bid_quantity", 0), ("ask_quantity", 0), ("bid_price", 10_100), ("bid_price", 10_200)],
 )
 def test_a_top_that_is_empty_locked_or_crossed_is_not_ready_but_forgets_nothing(field, value):
     events = tops(5)
@@ -105,7 +106,9 @@ def test_time_that_goes_backwards_stands_still():
         ("trade_state", TradeState.UNKNOWN, True, True),
     ],
 )
-def test_a_record_is_a_decision_point_only_when_the_book_may_be_traded(field, value, accepts_partial, decides):
+def test_a_record_is_a_decision_point_only_when_the_book_may_be_traded(
+    field, value, accepts_partial, decides
+):
     events = tops(5)
     events[field][4] = value
     _, decided, _ = decide(events, FeatureState.following([1], 8), accept_partial=accepts_partial)

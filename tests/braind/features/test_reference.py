@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def take_top(history: History, event) -> None:
 
 
 def time_average(points, now: float, tau: float) -> float:
-    """Exponentially weighted mean of a step function; its first value is taken to have been there for ever."""
+    """Exponentially weighted mean of a step function whose first value has been there for ever."""
     total = points[0][1] * math.exp(-(now - points[0][0]) / tau)
     for (t, value), (end, _) in zip(points, [*points[1:], (now, 0)], strict=True):
         total += value * (math.exp(-(now - end) / tau) - math.exp(-(now - t) / tau))
@@ -90,7 +91,7 @@ def expected_row(h: History) -> list[float]:
     depths = [(t, (bid_q + ask_q) / 2) for t, _, _, bid_q, ask_q, *_ in h.tops]
     _, bid, ask, bid_q, ask_q, bid_n, ask_n = h.tops[-1]
     mid = mids[-1][1]
-    moves = [(t, a, b) for (_, a), (t, b) in zip(mids, mids[1:], strict=False) if a != b]
+    moves = [(t, a, b) for (_, a), (t, b) in pairwise(mids) if a != b]
     returns = [(t, (b - a) / a * 1e4) for t, a, b in moves]
     return_ewma = 0.0
     for _, value in returns:

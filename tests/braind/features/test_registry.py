@@ -48,7 +48,9 @@ def test_a_formula_does_not_change_without_a_new_formula_version(stream):
     events = stream(20_260_105, 3000, instruments=3)
     state = FeatureState.following([1, 2, 3], 8)
     rows, ready = np.zeros((len(events), len(FEATURES))), np.zeros(len(events), np.bool_)
-    features_of_range(events, state.slot_of_instrument, state.values, state.clocks, state.tick, 1, rows, ready)
+    features_of_range(
+        events, state.slot_of_instrument, state.values, state.clocks, state.tick, 1, rows, ready
+    )
     # Rounded: the last bits of exp() belong to the C library.
     digest = hashlib.sha256(np.round(rows, 4).tobytes() + ready.tobytes()).hexdigest()[:16]
     assert digest == DIGESTS[FORMULA_VERSION]

@@ -1,8 +1,7 @@
-"""`hft model` on a generated day with a planted signal, on one without, and on days too small to learn from."""
+"""`hft model` on a generated day with a planted signal, on one without, and on days too small."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +13,7 @@ from braind.model import package
 from hft import cli
 
 PAPERD = Path(sys.executable).with_name("paperd")
-PREMARKET = (
-    Path(__file__).resolve().parents[4] / "shared/data/itch50/20191230_premarket.itch50.gz"
-)
+PREMARKET = Path(__file__).resolve().parents[4] / "shared/data/itch50/20191230_premarket.itch50.gz"
 
 
 def generate(path: Path, *options: str) -> Path:
@@ -27,7 +24,8 @@ def generate(path: Path, *options: str) -> Path:
 @pytest.fixture(scope="module")
 def day(tmp_path_factory):
     folder = tmp_path_factory.mktemp("day")
-    return generate(folder / "20260105.itch50", "--duration", "20", "--instruments", "12", "--pressure", "0.2")
+    options = ("--duration", "20", "--instruments", "12", "--pressure", "0.2")
+    return generate(folder / "20260105.itch50", *options)
 
 
 def train(capture: Path, out: Path, *options: str) -> int:
@@ -48,9 +46,7 @@ def test_a_planted_signal_is_found_out_of_sample(trained):
 
 
 def test_a_model_of_a_day_without_signal_does_not_claim_one(tmp_path, capsys):
-    quiet = generate(
-        tmp_path / "20260106.itch50", "--duration", "10", "--instruments", "6", "--signal", "0"
-    )
+    quiet = generate(tmp_path / "20260106.itch50", "--duration", "10", "--instruments", "6", "--signal", "0")
     assert train(quiet, tmp_path / "model", "--horizon-ms", "100") == 0
     training = package.read_manifest(tmp_path / "model").training
     best = min(scores.log_loss for scores in training.baselines.values())
@@ -61,15 +57,12 @@ def test_a_model_of_a_day_without_signal_does_not_claim_one(tmp_path, capsys):
 
 def test_the_same_seed_gives_the_same_weights(trained, day, tmp_path, monkeypatch):
     monkeypatch.setenv("HFT_CACHE_DIR", str(tmp_path / "cache"))
-    os.makedirs(tmp_path / "cache")  # noqa: PTH103
-    shared = Path(os.environ["HFT_CACHE_DIR"])
-    assert shared == tmp_path / "cache"
     monkeypatch.setattr("braind.training.train.cached_binary", _Fixed(trained))
-    assert train(day, tmp_path / "again", "--horizon-ms", "100") == 0
-    assert train(day, tmp_path / "other", "--horizon-ms", "100", "--seed", "2") == 0
-    first, again, other = ((d / "weights.npz").read_bytes() for d in (trained, tmp_path / "again", tmp_path / "other"))
-    assert again == first
-    assert other != first
+    for name, seed in (("again", "1"), ("other", "2")):
+        assert train(day, tmp_path / name, "--horizon-ms", "100", "--seed", seed) == 0
+    expected = (trained / "weights.npz").read_bytes()
+    assert (tmp_path / "again" / "weights.npz").read_bytes() == expected
+    assert (tmp_path / "other" / "weights.npz").read_bytes() != expected
 
 
 class _Fixed:
@@ -108,7 +101,10 @@ def test_a_day_too_small_says_how_small_it_is(tmp_path, day, capsys):
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [(["--capture", "/nonexistent"], "No such file"), (["--horizon-ms", "-1"], "--horizon-ms -1: must be at least")],
+    [
+        (["--capture", "/nonexistent"], "No such file"),
+        (["--horizon-ms", "-1"], "--horizon-ms -1: must be at least"),
+    ],
 )
 def test_what_can_not_be_done_is_said_in_one_line(options, says, tmp_path, capsys, day):
     capture = [] if "--capture" in options else ["--capture", str(day)]
