@@ -81,7 +81,8 @@ def take_until_decision(
     ring_advance(ring, following - position)
     counts[_EVENTS] += following - position
     for i in range(position, following):
-        histogram_record(bound.histograms[_TICK_TO_CONSUME], max(int64(0), scratch.latencies_ns[i]))
+        if scratch.latencies_ns[i] >= 0:
+            histogram_record(bound.histograms[_TICK_TO_CONSUME], scratch.latencies_ns[i])
     return following, outcome
 
 
@@ -197,8 +198,11 @@ def make_act(decide: Decide) -> Act:
 
 
 @compiled
-def poll(ring: int, records: Any, state: Any, scratch: Any, bound: Any) -> tuple[int, int, int]:
-    """Asks for the next range, notes what was lost before it; returns (first index, records, when taken)."""
+def poll(ring: int, records: Any, state: Any, gate: Any, scratch: Any, bound: Any) -> tuple[int, int, int]:
+    """Asks for the next range, notes what was lost before it; returns (first index, records, when taken).
+
+    Latencies go to `scratch.latencies_ns`; -1 for records that were published before braind was there.
+    """
     count = ring_poll(ring, GRANT_RECORDS_MAX)
     lost: int = int64(ring_lost(ring))
     if lost != bound.counts[_LOST]:
@@ -207,7 +211,9 @@ def poll(ring: int, records: Any, state: Any, scratch: Any, bound: Any) -> tuple
     start = ring_start_index(ring)
     taken_ns: int = int64(monotonic_ns()) if count > 0 else int64(0)
     for i in range(count):
-        scratch.latencies_ns[i] = taken_ns - int64(records[start + i]["publish_ts_ns"])
+        latency_ns = max(int64(0), taken_ns - int64(records[start + i]["publish_ts_ns"]))
+        joined = int64(records[start + i]["sequence"]) > gate.decide_after_seq
+        scratch.latencies_ns[i] = latency_ns if joined else -1
     return start, count, taken_ns
 
 
@@ -223,7 +229,7 @@ def make_step(act: Act) -> Callable[..., int]:
         consumed = 0
         empty_polls = 0
         while consumed < records_max and empty_polls < polls_max:
-            start, count, taken_ns = poll(ring, records, state, scratch, bound)
+            start, count, taken_ns = poll(ring, records, state, gate, scratch, bound)
             events = records[start : start + count]
             if count == 0:
                 empty_polls += 1

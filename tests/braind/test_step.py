@@ -162,6 +162,7 @@ def test_what_was_published_before_it_joined_warms_up_but_is_not_decided_on(circ
     assert one.count(Count.DROPPED_CATCHING_UP) > 100
     assert len(intents) > 5
     assert intents["market_seq"].min() > 1500
+    assert stats.read(one.stats.path)["tick_to_consume"].count == 500
 
 
 def test_rehearsing_leaves_no_trace(circle, stream, shm_directory):
