@@ -62,6 +62,12 @@ def asan_build() -> Path:
     return _build("asan", "feedd_tests")
 
 
+@pytest.fixture(scope="session")
+def fuzz_build() -> Path:
+    """build/fuzz: the libFuzzer targets with ASan and UBSan."""
+    return _build("fuzz", "fuzz_targets")
+
+
 @pytest.fixture
 def shm_directory() -> Iterator[Path]:
     """An empty directory on tmpfs, removed afterwards."""

@@ -1,0 +1,196 @@
+// MoldUDP64 parsing and sequencing under packets of every kind, on every line, at any time.
+//
+// Input: options, then operations (see run). Held to, after every operation:
+//   - every sequence number from the session's first on reaches the sink once, as a message or inside a gap, in order
+//   - well-formed packets deliver the bytes that were sent under that number
+//   - what is asked for is exactly the start of what is missing, and never more than allowed
+//   - an operation does no more work than its packet and the window can hold
+#include <cstring>
+#include <vector>
+
+#include "input.hpp"
+#include "protocol/sequencer.hpp"
+
+namespace {
+
+using namespace hft::feedd;
+using hft::fuzz::Input;
+using hft::fuzz::require;
+
+constexpr std::uint32_t SESSIONS = 3;
+
+MoldSession session_number(std::uint32_t number) {
+  MoldSession session;
+  session.fill(static_cast<char>('A' + number));
+  return session;
+}
+
+// What the venue sends under a number: its length and its bytes follow from the number.
+std::size_t length_of(std::uint64_t sequence) { return sequence % 5 == 0 ? sequence % 90 : 1 + sequence % 7; }
+std::byte byte_of(std::uint64_t sequence) { return static_cast<std::byte>(sequence * 31); }
+
+// The sink: the stream as the normalizer would see it.
+struct Stream {
+  std::uint64_t next = 0;
+  std::uint64_t calls = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t missing = 0;
+  std::uint64_t prepared = 0;
+  bool check_bytes = true;
+  bool ended = false;
+  MoldSession session{};
+
+  void on_message(std::uint64_t sequence, Bytes message, const MessageMeta& meta) {
+    ++calls;
+    ++messages;
+    require(sequence == next);
+    ++next;
+    require(static_cast<std::size_t>(meta.line) < LINES);
+    if (!check_bytes) return;
+    require(message.size() == length_of(sequence));
+    for (const std::byte byte : message) require(byte == byte_of(sequence));
+  }
+  void on_gap(std::uint64_t first, std::uint64_t count) {
+    ++calls;
+    require(first == next && count != 0 && count <= ~0ull - first);
+    next += count;
+    missing += count;
+  }
+  void on_session(SessionChange change, const MoldSession& of, std::uint64_t sequence) {
+    ++calls;
+    if (change == SessionChange::BEGIN) {
+      require(sequence >= 1 && (next == 0 || of != session));
+      next = sequence;
+      session = of;
+      ended = false;
+    } else {
+      require(of == session && sequence <= next && !ended);
+      ended = true;
+    }
+  }
+  void prepare(Bytes) { ++prepared; }
+};
+
+struct Run {
+  explicit Run(Input& given) : input(given), options(options_from(given)), sequencer(options) {}
+
+  static SequencerOptions options_from(Input& input) {
+    SequencerOptions options;
+    options.join = input.below(2) == 0 ? Join::START : Join::LIVE;
+    options.reorder_window_messages = 1 + input.below(200);
+    options.gap_timeout_ns = 1 + input.below(100);
+    options.request_interval_ns = 1 + input.below(20);
+    options.request_messages_max = static_cast<std::uint16_t>(1 + input.below(64));
+    options.requests = input.below(2) != 0;
+    options.lines = static_cast<std::uint8_t>(1 + input.below(2));
+    return options;
+  }
+
+  // A sequence near what is expected, or any at all.
+  std::uint64_t sequence() {
+    const std::uint32_t how = input.below(8);
+    if (how == 0) return input.take<std::uint64_t>();
+    if (how == 1) return sequencer.expected_sequence() + static_cast<std::uint64_t>(input.take<std::int16_t>());
+    return sequencer.expected_sequence() + static_cast<std::uint64_t>(input.take<std::int8_t>() / 4);
+  }
+
+  void deliver(Line line, std::size_t messages) {
+    const std::uint64_t calls = stream.calls;
+    const std::uint64_t prepared = stream.prepared;
+    judge(sequencer.on_packet(packet, line, now_ns, now_ns, stream));
+    // At most every message of the packet and of the window, a gap before each, and two changes of session.
+    require(stream.calls - calls <= 2 * (messages + 2 * options.reorder_window_messages) + 4);
+    require(stream.prepared - prepared <= messages);
+  }
+
+  // A packet of `messages` messages from `first` on that claims `count`.
+  void build(std::uint64_t first, std::uint32_t messages, std::uint16_t count) {
+    MoldHeader header{};
+    header.session.raw = session_number(session);
+    header.sequence.set(first);
+    header.count.set(count);
+    packet.resize(sizeof header);
+    std::memcpy(packet.data(), &header, sizeof header);
+    for (std::uint64_t sequence = first; sequence != first + messages; ++sequence) {
+      U16be length{};
+      length.set(static_cast<std::uint16_t>(length_of(sequence)));
+      packet.insert(packet.end(), length.raw.begin(), length.raw.end());
+      packet.resize(packet.size() + length_of(sequence), byte_of(sequence));
+    }
+  }
+
+  void send(std::uint64_t first, std::uint32_t messages, Line line) {
+    build(first, messages, static_cast<std::uint16_t>(messages));
+    deliver(line, messages);
+  }
+
+  void judge(const RetransmissionRequest& request) {
+    require(sequencer.expected_sequence() == stream.next || stream.next == 0);
+    if (!request) return;
+    require(options.requests && request.session == stream.session);
+    require(request.first_sequence == stream.next && request.count <= options.request_messages_max);
+    require(request.count <= sequencer.behind_messages());
+    asked = request;
+  }
+
+  void operation() {
+    const auto line = static_cast<Line>(input.below(3));
+    switch (input.below(8)) {
+      case 0: {  // bytes as they come
+        stream.check_bytes = false;
+        const auto bytes = input.bytes(input.take<std::uint8_t>());
+        packet.assign(bytes.begin(), bytes.end());
+        return deliver(line, bytes.size());
+      }
+      case 1: {  // heartbeat or end of session
+        const bool end = input.below(4) == 0;
+        build(sequence(), 0, end ? MOLD_END_OF_SESSION : 0);
+        return deliver(line, 0);
+      }
+      case 2: {  // time passes
+        now_ns += input.below(64);
+        return judge(sequencer.on_timer(now_ns, stream));
+      }
+      case 3:  // another session
+        session = input.below(SESSIONS);
+        return;
+      case 4:  // the server answers a part of what was asked
+        if (asked) send(asked.first_sequence, 1 + input.below(asked.count), Line::RETRANSMISSION);
+        return;
+      case 5:  // a packet with a lie in its count or cut off
+        build(sequence(), 1, input.take<std::uint16_t>());
+        packet.resize(std::min<std::size_t>(packet.size(), input.take<std::uint8_t>()));
+        return deliver(line, 1);
+      default: return send(sequence(), input.below(24), line);
+    }
+  }
+
+  void finish() {
+    sequencer.finish(stream);
+    require(sequencer.behind_messages() == 0);
+    const auto& counters = sequencer.counters();
+    std::uint64_t delivered = 0;
+    for (const std::uint64_t of_line : counters.messages_delivered) delivered += of_line;
+    require(delivered == stream.messages);
+    require(counters.missing_messages == stream.missing);
+  }
+
+  Input& input;
+  SequencerOptions options;
+  Sequencer sequencer;
+  Stream stream;
+  std::vector<std::byte> packet;
+  RetransmissionRequest asked;
+  std::uint32_t session = 0;
+  std::uint64_t now_ns = 1000;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  Run run(input);
+  while (!input.empty()) run.operation();
+  run.finish();
+  return 0;
+}

@@ -1,0 +1,106 @@
+"""Runs every libFuzzer target: at least RUNS executions each, or HFT_FUZZ_SECONDS of it.
+
+Seeds are made here: messages of a generated day for the decoders, the documented file for the configuration.
+What a long run finds stays in build/fuzz/corpus and is where the next run starts. A crash is kept beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from paperd.capture import Capture, index_messages
+from paperd.day import DayConfig, generate_day
+from paperd.itch50 import LAYOUTS
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = 200_000
+SECONDS_MAX = 240  # of a machine that is very busy; then the test says how far it came
+SECONDS = int(os.environ.get("HFT_FUZZ_SECONDS", "0"))
+SESSION = b"A" * 10
+
+
+def generated_day() -> Capture:
+    return index_messages(generate_day(DayConfig(seed=2, instruments=5, messages=4_000)))
+
+
+def itch50_seeds() -> Iterator[bytes]:
+    """Operations of itch50_fuzz.cpp: 0, length, message, last in packet."""
+    day = generated_day()
+    operations = [b"\0" + bytes([len(m)]) + m + b"\1" for m in map(day.message, range(len(day)))]
+    types = [chr(kind) for kind in day.type]
+    for kind in LAYOUTS:
+        yield operations[types.index(kind)]
+    orders = [op for op, kind in zip(operations, types, strict=True) if kind in "AFECXDU"]
+    for start in range(0, 300, 6):
+        yield b"".join(orders[start : start + 6])
+
+
+def moldudp64_seeds() -> Iterator[bytes]:
+    """Options and operations of moldudp64_fuzz.cpp: line, kind, arguments."""
+    day = generated_day()
+    for join in (0, 1):
+        for requests in (0, 1):
+            options = bytes([join, 50, 20, 5, 10, requests, 1])
+            in_order = b"".join(bytes([line, 7, 2, 0, 5]) for line in (0, 1, 0, 1, 0))
+            gap = bytes([0, 7, 2, 0, 5, 0, 7, 2, 40, 3, 1, 7, 2, 40, 3, 0, 2, 6, 2, 4, 3, 0, 2, 63])
+            end = bytes([0, 1, 0, 2, 0, 0, 3, 1])
+            yield options + in_order + gap + end + in_order
+    for first in range(0, 40, 4):
+        blocks = [len(m).to_bytes(2, "big") + m for m in map(day.message, range(first, first + 4))]
+        packet = SESSION + (first + 1).to_bytes(8, "big") + (4).to_bytes(2, "big") + b"".join(blocks)
+        yield bytes([0, 50, 20, 5, 10, 0, 1]) + bytes([0, 0, len(packet)]) + packet
+
+
+def config_seeds() -> Iterator[bytes]:
+    text = (ROOT / "deploy" / "hft.toml").read_bytes()
+    yield text
+    yield from re.split(rb"\n(?=\[)", text)
+
+
+TARGETS: dict[str, tuple[Callable[[], Iterator[bytes]], int]] = {
+    "moldudp64": (moldudp64_seeds, 320),
+    "itch50": (itch50_seeds, 320),
+    "config": (config_seeds, 6000),
+}
+"""Target: its seeds, the longest input in bytes."""
+
+
+def value_of(name: str, output: str) -> int:
+    found = re.search(rf"{name}\D*?(\d+)", output)
+    return int(found.group(1)) if found else 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0 if SECONDS else SECONDS_MAX + 180)
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_input_breaks(target: str, fuzz_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_seeds, bytes_max = TARGETS[target]
+    corpus, seeds = (fuzz_build / folder / target for folder in ("corpus", "seeds"))
+    for folder in (corpus, seeds):
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(make_seeds()):
+        (seeds / f"{number:03d}").write_bytes(seed)
+    limits = (
+        [f"-max_total_time={SECONDS}"] if SECONDS else [f"-runs={RUNS}", f"-max_total_time={SECONDS_MAX}"]
+    )
+    program = fuzz_build / "fuzz" / f"{target}_fuzz"
+    done = subprocess.run(
+        [program, *limits, f"-max_len={bytes_max}", "-timeout=10", "-rss_limit_mb=2048",
+         "-print_final_stats=1", f"-artifact_prefix={corpus.parent}/{target}-", corpus, seeds],
+        capture_output=True, text=True, check=False, timeout=(SECONDS or SECONDS_MAX) + 60,
+    )  # fmt: skip
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-6000:]
+    executed = value_of("stat::number_of_executed_units", output)
+    covered = max((int(edges) for edges in re.findall(r"cov: (\d+)", output)), default=0)
+    edges = value_of(r"Loaded \d+ modules\s+\(", output)
+    with capsys.disabled():
+        print(f"\n  {target}: {executed} executions, {covered} of {edges} edges")
+    assert covered > 0
+    assert SECONDS or executed >= RUNS
