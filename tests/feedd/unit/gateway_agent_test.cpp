@@ -22,8 +22,10 @@ class GatewayAgentTest : public ::testing::Test {
     StatsRegistry registry;
     stats_.declare(registry);
     stats_region_ = registry.create(options("stats", schema::RegionKind::STATS, 1, 0));
-    state_ = Region::create(options("gateway.state", schema::RegionKind::GATEWAY_STATE, 1, sizeof(schema::GatewayState)));
-    updates_ = Region::create(options("updates.ring", schema::RegionKind::UPDATES_RING, 64, sizeof(schema::OrderUpdate)));
+    state_ =
+        Region::create(options("gateway.state", schema::RegionKind::GATEWAY_STATE, 1, sizeof(schema::GatewayState)));
+    updates_ =
+        Region::create(options("updates.ring", schema::RegionKind::UPDATES_RING, 64, sizeof(schema::OrderUpdate)));
     agent_.emplace(state_, updates_, IntentLimits{100, MARKET_GENERATION}, stats_, intents_mailbox_, fence_mailbox_);
     reader_ = RingReader(updates_, 0);
   }
@@ -103,7 +105,8 @@ class GatewayAgentTest : public ::testing::Test {
   PeerRegion intents_peer_{directory_ / "intents.ring",
                            {schema::RegionKind::INTENTS_RING, sizeof(schema::OrderIntent), 16, 65536},
                            intents_mailbox_};
-  PeerRegion fence_peer_{directory_ / "fence", {schema::RegionKind::FENCE, sizeof(schema::Fence), 1, 1}, fence_mailbox_};
+  PeerRegion fence_peer_{
+      directory_ / "fence", {schema::RegionKind::FENCE, sizeof(schema::Fence), 1, 1}, fence_mailbox_};
   std::optional<GatewayAgent> agent_;
   RingReader reader_;
 };

@@ -66,7 +66,7 @@ TEST(TomlTest, an_array_may_span_lines_with_comments_and_a_last_comma) {
 TEST(TomlTest, an_array_of_tables_is_an_array) {
   const TomlNode root = parse_toml("[[a]]\nx = 1\n[a.b]\ny = 2\n[[a]]\nx = 3\n");
   ASSERT_EQ(2u, at(root, "a").array.size());
-  EXPECT_EQ(2, at(at(at(root, "a").array[0], "b") , "y").integer);
+  EXPECT_EQ(2, at(at(at(root, "a").array[0], "b"), "y").integer);
   EXPECT_EQ(3, at(at(root, "a").array[1], "x").integer);
 }
 
@@ -85,11 +85,39 @@ TEST(TomlTest, nothing_may_be_there_twice) {
 }
 
 TEST(TomlTest, malformed_text_is_refused) {
-  for (const std::string_view text :
-       {"[a", "[]", "[a.]", "[[a]", "a", "a =", "= 1", "a = [1", "a = [1 2]", "a = [,]", "a = \"x", "a = 'x\n'",
-        "a = \"\\q\"", "a = \"\\u12\"", "a = \"\\uD800\"", "a = 01", "a = 1_", "a = 0x", "a = 9223372036854775808",
-        "a = tru", "a = 1.", "a = .5", "a = {}", "a = \"\"\"x\"\"\"", "a = 1 \xC2\xA7", "\xCC\xAA", "[&", "a = [}",
-        "a = \"\xC0\x80\"", "a = \"\xED\xA0\x80\"", "a = \"\xF5\x80\x80\x80\"", "# \x01", "a = 1\rb = 2"}) {
+  for (const std::string_view text : {"[a",
+                                      "[]",
+                                      "[a.]",
+                                      "[[a]",
+                                      "a",
+                                      "a =",
+                                      "= 1",
+                                      "a = [1",
+                                      "a = [1 2]",
+                                      "a = [,]",
+                                      "a = \"x",
+                                      "a = 'x\n'",
+                                      "a = \"\\q\"",
+                                      "a = \"\\u12\"",
+                                      "a = \"\\uD800\"",
+                                      "a = 01",
+                                      "a = 1_",
+                                      "a = 0x",
+                                      "a = 9223372036854775808",
+                                      "a = tru",
+                                      "a = 1.",
+                                      "a = .5",
+                                      "a = {}",
+                                      "a = \"\"\"x\"\"\"",
+                                      "a = 1 \xC2\xA7",
+                                      "\xCC\xAA",
+                                      "[&",
+                                      "a = [}",
+                                      "a = \"\xC0\x80\"",
+                                      "a = \"\xED\xA0\x80\"",
+                                      "a = \"\xF5\x80\x80\x80\"",
+                                      "# \x01",
+                                      "a = 1\rb = 2"}) {
     EXPECT_NE("accepted", refusal(text)) << text;
   }
 }

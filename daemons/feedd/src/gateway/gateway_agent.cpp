@@ -30,10 +30,10 @@ void GatewayStats::declare(StatsRegistry& registry) {
   for (std::size_t reason = 1; reason < REFUSAL_REASONS; ++reason) {
     std::string name = schema::EnumNameRefusalReason(static_cast<schema::RefusalReason>(reason));
     for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    registry.counter(refused[reason], "feedd_intents_refused_total", "intents", "reason=\"" + name + "\"");
+    registry.counter(refused[reason], "feedd_intents_refused_total", "intents", stat_label("reason", name));
   }
   registry.histogram(intent_to_answer_ns, "feedd_intent_to_answer_ns", "ns");
-  registry.counter(loop_iterations, "feedd_loop_iterations_total", "rounds", "thread=\"gateway\"");
+  registry.counter(loop_iterations, "feedd_loop_iterations_total", "rounds", stat_label("thread", "gateway"));
 }
 
 GatewayAgent::GatewayAgent(Region& state, Region& updates, const IntentLimits& limits, GatewayStats& stats,

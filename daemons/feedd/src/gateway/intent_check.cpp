@@ -12,14 +12,11 @@ bool is_order(const schema::OrderIntent& intent) noexcept {
 
 bool action_is_complete(const schema::OrderIntent& intent) noexcept {
   switch (intent.action()) {
-    case schema::IntentAction::NEW:
-      return is_order(intent) && intent.replaced_order_id() == 0;
+    case schema::IntentAction::NEW: return is_order(intent) && intent.replaced_order_id() == 0;
     case schema::IntentAction::REPLACE:
       return is_order(intent) && intent.replaced_order_id() != 0 && intent.replaced_order_id() != intent.order_id();
-    case schema::IntentAction::CANCEL:
-      return true;  // the order id, checked for all, says it all
-    case schema::IntentAction::NONE:
-      break;
+    case schema::IntentAction::CANCEL: return true;  // the order id, checked for all, says it all
+    case schema::IntentAction::NONE: break;
   }
   return false;
 }

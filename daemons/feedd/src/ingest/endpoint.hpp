@@ -9,8 +9,8 @@
 namespace hft::feedd {
 
 struct Endpoint {
-  in_addr address{};         // network byte order
-  in_port_t port_be = 0;     // network byte order
+  in_addr address{};      // network byte order
+  in_port_t port_be = 0;  // network byte order
 
   [[nodiscard]] bool is_multicast() const noexcept;
   [[nodiscard]] sockaddr_in socket_address() const noexcept;

@@ -50,12 +50,13 @@ MarketAgent::MarketAgent(const Config& config, Region& ring, Region& board, Mark
       publisher_(ring_, board_),
       trading_day_(config.feed.trading_date),
       sequencer_(sequencer_options(config.feed)),
-      normalizer_(normalizer_options(config.capacity, trading_day_.midnight_utc_ns(clock_ns(CLOCK_REALTIME))), publisher_,
-                  clock_),
+      normalizer_(normalizer_options(config.capacity, trading_day_.midnight_utc_ns(clock_ns(CLOCK_REALTIME))),
+                  publisher_, clock_),
       sources_(open_sources(config.feed)),
       stats_(stats),
       last_event_ns_(monotonic_ns()),
       last_packet_ns_(last_event_ns_) {
+  for (const Source& source : sources_) stats_.opened(source.line, source.receiver.socket());
   if (sources_.back().line == Line::RETRANSMISSION) {
     request_descriptor_ = sources_.back().receiver.socket().descriptor();
   }

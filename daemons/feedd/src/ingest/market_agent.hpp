@@ -19,8 +19,8 @@ namespace hft::feedd {
 
 class MarketAgent {
  public:
-  static constexpr std::uint64_t TIMER_INTERVAL_NS = 250'000;   // gaps are looked at again, at least this often
-  static constexpr std::uint64_t HOUSE_INTERVAL_NS = 1'000'000;   // statistics, the date
+  static constexpr std::uint64_t TIMER_INTERVAL_NS = 250'000;    // gaps are looked at again, at least this often
+  static constexpr std::uint64_t HOUSE_INTERVAL_NS = 1'000'000;  // statistics, the date
 
   static constexpr std::uint64_t REPLY_WAIT_NS = 1'000'000'000;  // the server is listened to this long after a request
 

@@ -10,10 +10,6 @@ namespace {
 constexpr std::array<std::string_view, LINES> LINE_NAMES = {"a", "b", "retransmission"};
 constexpr std::string_view MESSAGE_TYPES = "SRHYLVWKJhAFECXDUPQBINO";
 
-std::string label(std::string_view key, std::string_view value) {
-  return std::string(key) + "=\"" + std::string(value) + "\"";
-}
-
 }  // namespace
 
 void MarketStats::declare(StatsRegistry& registry) {
@@ -26,12 +22,12 @@ void MarketStats::declare(StatsRegistry& registry) {
   registry.counter(silence_alarms_, "feedd_silence_alarms_total", "alarms");
   registry.gauge(silent_, "feedd_feed_silent", "bool");
   registry.histogram(receive_to_publish_ns, "feedd_receive_to_publish_ns", "ns");
-  registry.counter(loop_iterations, "feedd_loop_iterations_total", "rounds", label("thread", "market"));
+  registry.counter(loop_iterations, "feedd_loop_iterations_total", "rounds", stat_label("thread", "market"));
 }
 
 void MarketStats::declare_lines(StatsRegistry& registry) {
   for (std::size_t i = 0; i < LINES; ++i) {
-    const std::string line = label("line", LINE_NAMES[i]);
+    const std::string line = stat_label("line", LINE_NAMES[i]);
     registry.counter(lines_[i].packets, "feedd_packets_total", "packets", line);
     registry.counter(lines_[i].bytes, "feedd_bytes_total", "bytes", line);
     registry.counter(lines_[i].kernel_drops, "feedd_kernel_drops_total", "packets", line);
@@ -39,13 +35,15 @@ void MarketStats::declare_lines(StatsRegistry& registry) {
     registry.counter(lines_[i].implausible_stamps, "feedd_implausible_stamps_total", "packets", line);
     registry.counter(lines_[i].errors, "feedd_receive_errors_total", "calls", line);
     registry.counter(lines_[i].delivered, "feedd_messages_delivered_total", "messages", line);
+    registry.gauge(lines_[i].receive_buffer_bytes, "feedd_receive_buffer_bytes", "bytes", line);
   }
+  registry.gauge(busy_poll_refused_, "feedd_busy_poll_refused", "sockets");
 }
 
 void MarketStats::declare_sequencer(StatsRegistry& registry) {
   for (std::size_t i = 1; i < MALFORMED_PACKET_REASONS; ++i) {
     registry.counter(malformed_packets_[i], "feedd_malformed_packets_total", "packets",
-                     label("reason", name_of(static_cast<MalformedPacket>(i))));
+                     stat_label("reason", name_of(static_cast<MalformedPacket>(i))));
   }
   registry.counter(heartbeats_, "feedd_heartbeats_total", "packets");
   registry.counter(duplicates_, "feedd_duplicate_messages_total", "messages");
@@ -68,11 +66,11 @@ void MarketStats::declare_normalizer(StatsRegistry& registry) {
   registry.counter(messages_decoded_, "feedd_messages_decoded_total", "messages");
   for (std::size_t i = 0; i < MESSAGE_TYPES.size(); ++i) {
     TypeCounter& type = types_.emplace_back(TypeCounter{static_cast<std::uint8_t>(MESSAGE_TYPES[i]), Counter()});
-    registry.counter(type.counter, "feedd_messages_total", "messages", label("type", MESSAGE_TYPES.substr(i, 1)));
+    registry.counter(type.counter, "feedd_messages_total", "messages", stat_label("type", MESSAGE_TYPES.substr(i, 1)));
   }
   for (std::size_t i = 1; i < itch50::MALFORMED_MESSAGE_REASONS; ++i) {
     registry.counter(malformed_messages_[i], "feedd_malformed_messages_total", "messages",
-                     label("reason", itch50::name_of(static_cast<itch50::MalformedMessage>(i))));
+                     stat_label("reason", itch50::name_of(static_cast<itch50::MalformedMessage>(i))));
   }
   const auto problem = [&](BookResult result, const char* name, const char* unit, std::string labels) {
     registry.counter(book_problems_[static_cast<std::size_t>(result)], name, unit, std::move(labels));
@@ -80,16 +78,22 @@ void MarketStats::declare_normalizer(StatsRegistry& registry) {
   constexpr const char* ERRORS = "feedd_book_errors_total";
   constexpr const char* CAPACITY = "feedd_capacity_reached_total";
   problem(BookResult::UNKNOWN_REFERENCE, "feedd_unknown_references_total", "messages", "");
-  problem(BookResult::DUPLICATE_REFERENCE, ERRORS, "messages", label("reason", "duplicate_reference"));
-  problem(BookResult::EXCESS_QUANTITY, ERRORS, "messages", label("reason", "excess_quantity"));
-  problem(BookResult::INSTRUMENT_MISMATCH, ERRORS, "messages", label("reason", "instrument_mismatch"));
-  problem(BookResult::ZERO_QUANTITY, ERRORS, "messages", label("reason", "zero_quantity"));
-  registry.counter(unknown_sides_, ERRORS, "messages", label("reason", "unknown_side"));
-  problem(BookResult::ORDERS_FULL, CAPACITY, "messages", label("of", "orders"));
-  problem(BookResult::LEVELS_FULL, CAPACITY, "messages", label("of", "levels"));
-  registry.counter(instruments_full_, CAPACITY, "messages", label("of", "instruments"));
+  problem(BookResult::DUPLICATE_REFERENCE, ERRORS, "messages", stat_label("reason", "duplicate_reference"));
+  problem(BookResult::EXCESS_QUANTITY, ERRORS, "messages", stat_label("reason", "excess_quantity"));
+  problem(BookResult::INSTRUMENT_MISMATCH, ERRORS, "messages", stat_label("reason", "instrument_mismatch"));
+  problem(BookResult::ZERO_QUANTITY, ERRORS, "messages", stat_label("reason", "zero_quantity"));
+  registry.counter(unknown_sides_, ERRORS, "messages", stat_label("reason", "unknown_side"));
+  problem(BookResult::ORDERS_FULL, CAPACITY, "messages", stat_label("of", "orders"));
+  problem(BookResult::LEVELS_FULL, CAPACITY, "messages", stat_label("of", "levels"));
+  registry.counter(instruments_full_, CAPACITY, "messages", stat_label("of", "instruments"));
   registry.counter(published_, "feedd_published_total", "events");
   registry.counter(board_entries_, "feedd_board_entries_total", "entries");
+}
+
+void MarketStats::opened(Line line, const UdpSocket& socket) noexcept {
+  lines_[static_cast<std::size_t>(line)].receive_buffer_bytes.set(
+      static_cast<std::uint64_t>(socket.receive_buffer_bytes()));
+  busy_poll_refused_.add(socket.busy_poll_refused());
 }
 
 void MarketStats::publish_line(Line line, const ReceiverCounters& counters) noexcept {

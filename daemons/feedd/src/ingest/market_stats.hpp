@@ -26,6 +26,9 @@ class MarketStats {
  public:
   void declare(StatsRegistry& registry);
 
+  // Once, before the thread runs.
+  void opened(Line line, const UdpSocket& socket) noexcept;
+
   void publish_line(Line line, const ReceiverCounters& counters) noexcept;
   void publish(const Sequencer& sequencer) noexcept;
   void publish(const NormalizerCounters& counters) noexcept;
@@ -36,7 +39,7 @@ class MarketStats {
 
  private:
   struct LineStats {
-    Counter packets, bytes, kernel_drops, truncated, implausible_stamps, errors, delivered;
+    Counter packets, bytes, kernel_drops, truncated, implausible_stamps, errors, delivered, receive_buffer_bytes;
   };
   struct TypeCounter {
     std::uint8_t type;
@@ -48,6 +51,7 @@ class MarketStats {
   void declare_normalizer(StatsRegistry& registry);
 
   std::array<LineStats, LINES> lines_;
+  Counter busy_poll_refused_;
   std::array<Counter, MALFORMED_PACKET_REASONS> malformed_packets_;
   Counter heartbeats_, duplicates_, held_, oversize_, window_overflow_, gaps_noticed_, gaps_, gap_messages_;
   Counter requests_, request_errors_, sessions_, foreign_packets_, end_of_session_, expected_, behind_;

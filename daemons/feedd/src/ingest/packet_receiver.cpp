@@ -64,7 +64,8 @@ std::uint64_t PacketReceiver::read_control(msghdr& header) noexcept {
     if (item->cmsg_type == SCM_TIMESTAMPNS) {
       timespec stamp;
       std::memcpy(&stamp, CMSG_DATA(item), sizeof stamp);
-      realtime_ns = static_cast<std::uint64_t>(stamp.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(stamp.tv_nsec);
+      realtime_ns =
+          static_cast<std::uint64_t>(stamp.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(stamp.tv_nsec);
     } else if (item->cmsg_type == SO_RXQ_OVFL) {
       std::uint32_t drops;
       std::memcpy(&drops, CMSG_DATA(item), sizeof drops);

@@ -16,8 +16,8 @@
 
 namespace hft::feedd {
 
-inline constexpr unsigned RECEIVE_BATCH = 64;               // datagrams a poll
-inline constexpr std::size_t DATAGRAM_BYTES_MAX = 9216;     // jumbo frames; longer ones are dropped and counted
+inline constexpr unsigned RECEIVE_BATCH = 64;            // datagrams a poll
+inline constexpr std::size_t DATAGRAM_BYTES_MAX = 9216;  // jumbo frames; longer ones are dropped and counted
 
 struct ReceiverCounters {
   std::uint64_t packets = 0;
@@ -61,8 +61,8 @@ class PacketReceiver {
   std::vector<iovec> vectors_;
   std::vector<mmsghdr> messages_;
   std::vector<Datagram> datagrams_;
-  std::uint64_t empty_ts_ns_;            // when the socket was last found empty
-  std::uint32_t drops_seen_ = 0;         // the kernel's own 32-bit count
+  std::uint64_t empty_ts_ns_;     // when the socket was last found empty
+  std::uint32_t drops_seen_ = 0;  // the kernel's own 32-bit count
   ReceiverCounters counters_;
 };
 

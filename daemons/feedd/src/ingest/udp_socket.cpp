@@ -22,8 +22,8 @@ UdpSocket::UdpSocket(const Endpoint& endpoint, const SocketOptions& options)
   socklen_t length = sizeof receive_buffer_bytes_;
   check(::getsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes_, &length), "getsockopt SO_RCVBUF");
   const int busy_poll_us = options.busy_poll_us;
-  busy_poll_refused_ = busy_poll_us > 0 && ::setsockopt(descriptor_, SOL_SOCKET, SO_BUSY_POLL, &busy_poll_us,
-                                                        sizeof busy_poll_us) != 0;
+  busy_poll_refused_ =
+      busy_poll_us > 0 && ::setsockopt(descriptor_, SOL_SOCKET, SO_BUSY_POLL, &busy_poll_us, sizeof busy_poll_us) != 0;
 }
 
 UdpSocket::UdpSocket(UdpSocket&& other) noexcept

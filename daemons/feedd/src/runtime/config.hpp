@@ -28,20 +28,16 @@ class ConfigError : public std::runtime_error {
   std::string key_;
 };
 
-enum class Mode : std::uint8_t { OBSERVE, PAPER, LIVE };
-
 inline constexpr int NOT_PINNED = -1;
 
 struct RunConfig {
   std::string directory = "/dev/hugepages/hft";
   bool require_huge_pages = true;
-  Mode mode = Mode::OBSERVE;
 };
 
 struct CoresConfig {
   int market = NOT_PINNED;
   int gateway = NOT_PINNED;
-  int brain = NOT_PINNED;
   std::vector<int> housekeeping;
 };
 
@@ -56,7 +52,7 @@ struct CapacityConfig {
 struct FeedConfig {
   Endpoint line_a;
   std::optional<Endpoint> line_b;
-  in_addr interface{};
+  in_addr interface {};
   std::optional<Endpoint> request_server;
   std::optional<Date> trading_date;  // empty = today in New York
   Join join = Join::START;

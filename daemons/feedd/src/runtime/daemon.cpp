@@ -21,7 +21,8 @@ void require_cores(const char* key, int core) {
   // Tried on the calling thread: a core that is offline, absent or outside our cpuset is an error now.
   const cpu_set_t before = allowed_cores();
   if (!set_affinity(0, only(core))) {
-    throw CoreError(std::string(key) + ": core " + std::to_string(core) + " can not be used here: " + std::strerror(errno));
+    throw CoreError(std::string(key) + ": core " + std::to_string(core) +
+                    " can not be used here: " + std::strerror(errno));
   }
   set_affinity(0, before);
 }
@@ -65,7 +66,7 @@ Daemon::Daemon(const Config& config)
                    intents_, fence_, regions_.gateway_state.region, regions_.stats.region, helper_stats_, notifier_) {
   pin_threads();
   lock_memory();
-  report_sockets();
+  log_sockets();
   log_regions();
 }
 
@@ -87,7 +88,9 @@ void Daemon::start() {
   helper_thread_ = std::thread([this] { housekeeper_.run(); });
   ::pthread_setname_np(helper_thread_.native_handle(), "feedd-helper");
   notifier_.send("READY=1");
-  LogLine(LogLevel::INFO, "started").field("pid", ::getpid()).field("generation", regions_.market_ring.region.generation());
+  LogLine(LogLevel::INFO, "started")
+      .field("pid", ::getpid())
+      .field("generation", regions_.market_ring.region.generation());
 }
 
 StatsRegistry Daemon::declare_stats() {
@@ -114,16 +117,15 @@ void Daemon::lock_memory() {
   const bool locked = ::mlockall(MCL_CURRENT) == 0;
   helper_stats_.memory_locked.set(locked);
   if (!locked) {
-    LogLine(LogLevel::WARNING, "memory_not_locked").field("problem", std::strerror(errno)).field(
-        "advice", "raise RLIMIT_MEMLOCK (LimitMEMLOCK=infinity)");
+    LogLine(LogLevel::WARNING, "memory_not_locked")
+        .field("problem", std::strerror(errno))
+        .field("advice", "raise RLIMIT_MEMLOCK (LimitMEMLOCK=infinity)");
   }
 }
 
-void Daemon::report_sockets() {
+void Daemon::log_sockets() const {
   for (const MarketAgent::Source& source : market_agent_.sources()) {
     const UdpSocket& socket = source.receiver.socket();
-    helper_stats_.receive_buffer_bytes[static_cast<std::size_t>(source.line)].set(
-        static_cast<std::uint64_t>(socket.receive_buffer_bytes()));
     // The kernel reports twice what it grants.
     if (socket.receive_buffer_bytes() / 2 < config_.feed.receive_buffer_bytes) {
       LogLine(LogLevel::WARNING, "receive_buffer_smaller_than_asked")
@@ -132,7 +134,6 @@ void Daemon::report_sockets() {
           .field("advice", "raise net.core.rmem_max");
     }
     if (socket.busy_poll_refused()) {
-      helper_stats_.busy_poll_refused.add();
       LogLine(LogLevel::WARNING, "busy_poll_refused").field("asked_us", config_.feed.busy_poll_us);
     }
   }

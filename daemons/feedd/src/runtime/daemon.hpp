@@ -41,7 +41,7 @@ class Daemon {
   StatsRegistry declare_stats();
   void pin_threads();
   void lock_memory();
-  void report_sockets();
+  void log_sockets() const;
   void log_regions();
 
   Config config_;

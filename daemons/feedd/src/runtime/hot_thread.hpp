@@ -19,8 +19,10 @@ namespace hft::feedd {
 
 template <class Candidate>
 concept Agent = requires(Candidate agent) {
-  { agent.do_work() } noexcept -> std::same_as<unsigned>;
-  { agent.stop() } noexcept -> std::same_as<void>;
+  { agent.do_work() }
+  noexcept->std::same_as<unsigned>;
+  { agent.stop() }
+  noexcept->std::same_as<void>;
 };
 
 class HotThread {

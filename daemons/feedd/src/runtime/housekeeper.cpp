@@ -10,16 +10,11 @@ namespace hft::feedd {
 namespace {
 
 constexpr std::array<std::string_view, HOT_THREADS> THREAD_NAMES = {"market", "gateway"};
-constexpr std::array<std::string_view, LINES> LINE_NAMES = {"a", "b", "retransmission"};
-
-std::string label(std::string_view key, std::string_view value) {
-  return std::string(key) + "=\"" + std::string(value) + "\"";
-}
 
 Counter iterations_of(const Region& stats, std::string_view thread) {
   for (std::size_t i = 0; i < stats.capacity_records(); ++i) {
     const StatName found = stat_name(stats, i);
-    if (found.name == "feedd_loop_iterations_total" && found.labels == label("thread", thread)) {
+    if (found.name == "feedd_loop_iterations_total" && found.labels == stat_label("thread", thread)) {
       return stat_counter(stats, i);
     }
   }
@@ -32,7 +27,7 @@ Counter iterations_of(const Region& stats, std::string_view thread) {
 void HelperStats::declare(StatsRegistry& registry) {
   registry.written_by(StatWriter::HELPER);
   for (std::size_t i = 0; i < HOT_THREADS; ++i) {
-    const std::string thread = label("thread", THREAD_NAMES[i]);
+    const std::string thread = stat_label("thread", THREAD_NAMES[i]);
     registry.gauge(threads[i].affinity_ok, "feedd_thread_affinity_ok", "bool", thread);
     registry.counter(threads[i].affinity_repairs, "feedd_thread_affinity_repairs_total", "repairs", thread);
     registry.gauge(threads[i].core, "feedd_thread_core", "core", thread);
@@ -43,10 +38,6 @@ void HelperStats::declare(StatsRegistry& registry) {
   registry.gauge(huge_pages, "feedd_huge_pages", "bool");
   registry.gauge(memory_locked, "feedd_memory_locked", "bool");
   registry.gauge(start_time, "feedd_start_time_seconds", "s");
-  for (std::size_t i = 0; i < LINES; ++i) {
-    registry.gauge(receive_buffer_bytes[i], "feedd_receive_buffer_bytes", "bytes", label("line", LINE_NAMES[i]));
-  }
-  registry.gauge(busy_poll_refused, "feedd_busy_poll_refused", "sockets");
 }
 
 Housekeeper::Housekeeper(const std::array<Watched, HOT_THREADS>& threads, PeerRegion& intents, PeerRegion& fence,
@@ -83,14 +74,11 @@ void Housekeeper::follow(PeerRegion& peer, Counter& attached) {
     case PeerRegion::Change::ATTACHED:
       LogLine(LogLevel::INFO, "region_attached").field("path", peer.path()).field("generation", peer.generation());
       break;
-    case PeerRegion::Change::DETACHED:
-      LogLine(LogLevel::INFO, "region_detached").field("path", peer.path());
-      break;
+    case PeerRegion::Change::DETACHED: LogLine(LogLevel::INFO, "region_detached").field("path", peer.path()); break;
     case PeerRegion::Change::REFUSED:
       LogLine(LogLevel::ERROR, "region_refused").field("path", peer.path()).field("problem", peer.problem());
       break;
-    case PeerRegion::Change::NONE:
-      return;
+    case PeerRegion::Change::NONE: return;
   }
   attached.set(peer.region() != nullptr);
 }

@@ -24,8 +24,6 @@ struct HelperStats {
   std::array<ThreadStats, HOT_THREADS> threads;  // market, gateway
   Counter intents_attached, intents_lag, fence_attached;
   Counter huge_pages, memory_locked, start_time;
-  std::array<Counter, LINES> receive_buffer_bytes;
-  Counter busy_poll_refused;
 
   void declare(StatsRegistry& registry);
 };
@@ -39,8 +37,8 @@ struct Watched {
 class Housekeeper {
  public:
   static constexpr std::uint64_t FOLLOW_INTERVAL_MS = 10;
-  static constexpr unsigned ROUNDS_A_CHECK = 50;     // 0.5 s
-  static constexpr unsigned CHECKS_A_STATUS = 20;    // 10 s
+  static constexpr unsigned ROUNDS_A_CHECK = 50;   // 0.5 s
+  static constexpr unsigned CHECKS_A_STATUS = 20;  // 10 s
 
   // Everything outlives the housekeeper.
   Housekeeper(const std::array<Watched, HOT_THREADS>& threads, PeerRegion& intents, PeerRegion& fence,

@@ -22,12 +22,9 @@ std::string utc_now() {
 
 constexpr std::string_view name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::INFO:
-      return "info";
-    case LogLevel::WARNING:
-      return "warning";
-    case LogLevel::ERROR:
-      break;
+    case LogLevel::INFO: return "info";
+    case LogLevel::WARNING: return "warning";
+    case LogLevel::ERROR: break;
   }
   return "error";
 }

@@ -32,8 +32,8 @@ Region make_stats(const std::string& path, const Config& config, StatsRegistry& 
 
 OwnRegions::OwnRegions(const std::string& directory, const Config& config, StatsRegistry& registry)
     : stats(make_stats(directory + "/stats", config, registry)),
-      market_ring(make(directory + "/market.ring", schema::RegionKind::MARKET_RING,
-                       config.capacity.market_ring_records, sizeof(schema::MarketEvent), config)),
+      market_ring(make(directory + "/market.ring", schema::RegionKind::MARKET_RING, config.capacity.market_ring_records,
+                       sizeof(schema::MarketEvent), config)),
       market_board(make(directory + "/market.board", schema::RegionKind::MARKET_BOARD, config.capacity.instruments,
                         sizeof(schema::BoardEntry), config, market_ring.region.generation())),
       updates_ring(make(directory + "/updates.ring", schema::RegionKind::UPDATES_RING,

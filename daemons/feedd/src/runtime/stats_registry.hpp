@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,15 @@ namespace hft::feedd {
 
 // Who writes a value: values of two writers never share a cache line.
 enum class StatWriter : std::uint8_t { HELPER = 0, MARKET = 1, GATEWAY = 2 };
+
+// key="value", as Prometheus writes it.
+[[nodiscard]] inline std::string stat_label(std::string_view key, std::string_view value) {
+  std::string label(key);
+  label += "=\"";
+  label += value;
+  label += '"';
+  return label;
+}
 
 class StatsRegistry {
  public:
@@ -27,7 +37,8 @@ class StatsRegistry {
     words_.emplace_back(builder_.gauge(std::move(name), std::move(unit), writer(), std::move(labels)), &handle);
   }
   void histogram(Histogram& handle, std::string name, std::string unit, std::string labels = "") {
-    histograms_.emplace_back(builder_.histogram(std::move(name), std::move(unit), writer(), std::move(labels)), &handle);
+    histograms_.emplace_back(builder_.histogram(std::move(name), std::move(unit), writer(), std::move(labels)),
+                             &handle);
   }
 
   // Makes the region and fills every handle in. Throws RegionError.

@@ -64,7 +64,8 @@ StatsWatch::StatsWatch(const Region& stats) {
     StatName name = stat_name(stats, i);
     const auto found = std::find_if(STATS_WATCHED.begin(), STATS_WATCHED.end(),
                                     [&name](const WatchedName& watched) { return watched.name == name.name; });
-    if (found != STATS_WATCHED.end()) watched_.push_back({found->level, found->event, std::move(name.labels), stat_counter(stats, i), 0});
+    if (found != STATS_WATCHED.end())
+      watched_.push_back({found->level, found->event, std::move(name.labels), stat_counter(stats, i), 0});
   }
 }
 
@@ -72,10 +73,7 @@ void StatsWatch::look() {
   for (Watched& watched : watched_) {
     const std::uint64_t value = watched.word.value();
     if (value == watched.seen) continue;
-    LogLine(watched.level, watched.event)
-        .field("labels", watched.labels)
-        .field("was", watched.seen)
-        .field("is", value);
+    LogLine(watched.level, watched.event).field("labels", watched.labels).field("was", watched.seen).field("is", value);
     watched.seen = value;
   }
 }

@@ -27,9 +27,9 @@ struct TomlNode {
   enum class Kind : std::uint8_t { TABLE, ARRAY, STRING, INTEGER, FLOAT, BOOLEAN, DATE };
 
   Kind kind = Kind::TABLE;
-  bool closed = false;         // a table that no later header may name again
-  std::int64_t integer = 0;    // INTEGER, BOOLEAN
-  std::string text;            // STRING: the value; FLOAT, DATE: as written
+  bool closed = false;       // a table that no later header may name again
+  std::int64_t integer = 0;  // INTEGER, BOOLEAN
+  std::string text;          // STRING: the value; FLOAT, DATE: as written
   std::vector<TomlNode> array;
   std::map<std::string, TomlNode> table;
 };
