@@ -177,11 +177,12 @@ class FeeddSide:
         entry["sequence"], entry["instrument_id"], entry["price_decimals"] = sequence, instrument_id, 4
         self._board_writer.write(instrument_id, entry)
 
-    def attach(self) -> None:
-        """Takes over the intents queue that is there now."""
+    def attach(self) -> int:
+        """Takes over the intents queue that is there now; returns its generation."""
         path = str(self.directory / "braind" / "intents.ring")
         self._intents = Region.open(path, RegionKind.INTENTS_RING)
         self._consumer.attach(self._intents)
+        return int(self._intents.generation)
 
     def answer_all(self) -> Events:
         """Takes every intent that waits and refuses it; returns them in order."""

@@ -170,12 +170,13 @@ def test_an_intent_names_the_last_answer_it_knew(start, feedd_side):
 
 
 def test_a_new_feedd_is_mapped_anew_with_a_new_queue_and_cold_features(start, feedd_side):
-    braind = start().wait_ready()
+    braind, queues = start().wait_ready(), set()
     for life in (1, 2):
         feedd = feedd_side()
         braind.wait_for("braind_ring_maps_total", life)
         assert braind.value("braind_ring_generation") == feedd.ring.generation
-        feedd.attach()
+        queues.add(feedd.attach())
+        assert len(queues) == life, "a queue that one gateway read is not read by the next"
         feedd.name(1, "MADEUP", 1)
         decided = braind.value("braind_decisions_total")
         publish(feedd, made_up_events(31, 1_000_000))

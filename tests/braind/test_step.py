@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from braind.counts import BAD_DECISIONS_IN_A_ROW_MAX, Count
+from braind.step import DISCARDED, take_until_decision
 from hft import stats
+from hft.compiled import ring_poll, ring_start_index
 from hft.layout.dtypes import EventKind, IntentAction, Side, TimeInForce
 from hft.regions import read_gateway_state
 
@@ -200,3 +202,25 @@ def test_a_gap_in_the_stream_stops_decisions_until_the_features_are_warm_again(c
     one.publish(events[200 + int(tops_after[20]) :])
     one.step()
     assert one.count(Count.DECISIONS) > before
+
+
+def test_a_range_overwritten_while_it_was_used_is_discarded_with_all_that_came_of_it(circle, stream):
+    one, events = circle(ring_records=1024), stream(5, 3000, trouble=0.0)
+    one.publish(events[:800])
+    one.step()
+    one.publish(events[800:1000])
+    assert ring_poll(one.reader.address, 200) == 200
+    start = ring_start_index(one.reader.address)
+    granted = one.market.records[start : start + 200]
+    one.publish(events[1000:3000])
+    brain, before = one.brain, one.count(Count.EVENTS)
+    assert brain.state.values.any()
+    following, outcome = take_until_decision(
+        one.reader.address, granted, 0, brain.state, brain.gate, brain._scratch, brain._bound
+    )
+    assert (following, outcome) == (0, DISCARDED)
+    assert not brain.state.values.any()
+    assert one.count(Count.DISCARDED_RANGES) == 1
+    assert one.count(Count.EVENTS) == before
+    one.step()
+    assert one.count(Count.EVENTS) + one.count(Count.LOST) + one.reader.lag_records == 3000
