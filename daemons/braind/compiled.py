@@ -4,24 +4,18 @@ The functions are ordinary Python: with ``NUMBA_DISABLE_JIT=1`` the same source 
 the same bytes. So there is no fast-math, no parallel loop and no integer that mixes with an unsigned one.
 They allocate nothing, and are compiled without Numba's reference counting (`_nrt`), which otherwise takes
 most of the time of functions as small as these: 5 instead of 20 million events/s through all features.
-
-Numba's own cache only looks at the file that holds a function, not at the files of the functions it calls,
-and would run stale code after an upgrade. Here every cache folder is named by a hash over all sources of
-braind, so a change anywhere starts a fresh one.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
-from hft.cache import cache_directory
+from hft.cache import kernel_cache
 
 # Unsigned fields of records are turned into this before any arithmetic: mixed with int64 they would become
 # floats, and Numba's `int` leaves them unsigned. Typed loosely because it stands for a plain int everywhere.
@@ -35,21 +29,10 @@ _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-@cache
-def sources_hash() -> str:
-    """16 hex digits over the names and bytes of every Python source of this package."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parent
-    for source in sorted(root.rglob("*.py")):
-        digest.update(str(source.relative_to(root)).encode())
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def compiled(function: Function) -> Function:
     """Compile a pure function of arrays and numbers; division by zero is the caller's to exclude."""
     previous = _config.CACHE_DIR
-    _config.CACHE_DIR = str(cache_directory() / "numba" / sources_hash())
+    _config.CACHE_DIR = str(kernel_cache(Path(__file__).parent))
     try:
         return cast("Function", _njit(function, cache=True, **_OPTIONS))
     finally:

@@ -25,3 +25,12 @@ def sources_hash(package: Path) -> str:
         digest.update(str(source.relative_to(package)).encode())
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def kernel_cache(package: Path) -> Path:
+    """Where compiled functions of `package` (its folder) belong.
+
+    Numba's own cache looks only at the file that holds a function, not at the files of the functions it calls, and
+    would run stale code after an upgrade. The folder is named by all sources, so a change anywhere starts a fresh one.
+    """
+    return cache_directory() / "numba" / f"{package.name}-{sources_hash(package)}"

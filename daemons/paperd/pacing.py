@@ -89,7 +89,7 @@ def _cut(
     for message in range(len(due_ns)):
         fits = end_byte[message] - packet_start_byte <= block_bytes_max and message - first < count_max
         near = message < prefix or due_ns[message] - due_ns[first] <= coalesce_ns
-        if message == 0 or message == prefix or not (fits and near):
+        if message == 0 or message == prefix or not (fits and near):  # noqa: PLR1714 (compiled)
             opens[packets] = message
             packets += 1
             first, packet_start_byte = message, previous_end

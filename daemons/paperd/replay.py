@@ -30,6 +30,8 @@ STATUS_NS = 1_000_000_000
 
 
 class State(StrEnum):
+    """`state` in the status; they follow one another in this order."""
+
     WAITING = "waiting"
     SENDING = "sending"
     DRAINING = "draining"

@@ -37,8 +37,11 @@ _MIDNIGHT_UNKNOWN = 0
 
 @dataclass(frozen=True)
 class Batch:
-    """`events` MARKET_EVENT[n], `message_numbers` uint64[n] (from 0, of the message an event came from),
-    `symbols` U16[instruments] by instrument id (empty where the feed has not named it yet)."""
+    """Events in order, and what they came from.
+
+    `events` MARKET_EVENT[n], `message_numbers` uint64[n] (from 0, of the message an event came from),
+    `symbols` U16[instruments] by instrument id (empty where the feed has not named it yet).
+    """
 
     events: NDArray[np.void]
     message_numbers: NDArray[np.uint64]

@@ -6,6 +6,7 @@ Days and models are cached (`cache_directory()`), so that only the first run gen
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import socket
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from hft.cache import cache_directory
+from hft.cache import cache_directory, sources_hash
 from hft.decode.capture_file import CaptureFile
 from hft.decode.decoder import Decoder
 from hft.decode.errors import CaptureError, UnknownDateError
@@ -118,7 +119,11 @@ def _run_step(command: list[str], what: str) -> None:
 
 
 def _generated_day(log: Console) -> Path:
-    name = f"seed{GENERATED_SEED}-{GENERATED_INSTRUMENTS}instruments-{GENERATED_SECONDS}s.itch50"
+    paperd = importlib.util.find_spec("paperd")
+    if paperd is None or paperd.origin is None:
+        raise PlanError("paperd is missing: run `make setup`")
+    generator = sources_hash(Path(paperd.origin).parent)  # another generator, another day
+    name = f"seed{GENERATED_SEED}-{GENERATED_INSTRUMENTS}instruments-{GENERATED_SECONDS}s-{generator}.itch50"
     path = cache_directory() / "days" / name
     if not path.exists():
         log.print("no --capture: generating a trading day (a few seconds, once) …")

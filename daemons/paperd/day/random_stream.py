@@ -50,5 +50,5 @@ def normal(stream: np.record) -> float:
 
 @compiled
 def geometric(stream: np.record, stop: float) -> int:
-    """Failures before the first success of probability `stop`: 0, 1, 2, …"""
+    """Failures (0, 1, 2, …) before the first success of probability `stop`."""
     return int(exponential(stream) / -math.log(1.0 - stop))

@@ -1,4 +1,4 @@
-"""Message types that no capture here holds: encoded by paperd (judged there by meatpy and itchfeed), decoded by feedd."""
+"""Message types that no capture here holds: encoded by paperd (judged there by meatpy and itchfeed)."""
 
 from __future__ import annotations
 
