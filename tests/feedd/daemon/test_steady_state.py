@@ -174,7 +174,8 @@ def test_backing_off_adds_the_calls_that_yield_and_sleep_and_no_other(
     make_feedd: Make, feed: Feed, messages: list[bytes], tmp_path: Path
 ) -> None:
     calls = traced(make_feedd, feed, messages, tmp_path, idle="backoff")
-    assert set(calls["feedd-gateway"]) == IDLE_SYSTEM_CALLS
+    assert calls["feedd-gateway"].total() > 0, "the trace would show a call"
+    assert set(calls["feedd-gateway"]) <= IDLE_SYSTEM_CALLS
     assert set(calls["feedd-market"]) <= PACKET_SYSTEM_CALLS | IDLE_SYSTEM_CALLS
 
 
