@@ -34,7 +34,6 @@ GENERATED_DATE = "2026-01-05"
 CAPTURE_SECONDS = 30.0
 INSTRUMENTS_MAX = 32
 SHOWN_INSTRUMENTS = 8
-THIN_DAY_TOP_CHANGES = 20_000
 
 
 class PlanError(RuntimeError):
@@ -147,12 +146,6 @@ class _Day:
     session_seconds: float  # from the first order to the last message
     partial: bool  # it does not begin with the start of messages
     messages: int
-    top_changes: int
-
-    @property
-    def horizon_ms(self) -> int:
-        """How far ahead to predict: a long horizon leaves nothing between the parts of a thin day."""
-        return 500 if self.top_changes >= THIN_DAY_TOP_CHANGES else 20
 
 
 def _scan(capture: Path, trading_date: str | None, messages_max: int) -> _Day:
@@ -185,7 +178,6 @@ def _scan(capture: Path, trading_date: str | None, messages_max: int) -> _Day:
         session_seconds=(last_ns - first_order_ns) / 1e9 if first_order_ns else 0.0,
         partial=partial,
         messages=messages,
-        top_changes=int(changes.sum()),
     )
 
 
@@ -204,7 +196,7 @@ def _trained_model(capture: Path, day: _Day, messages_max: int, out: Path) -> Pa
     _run_step(
         [
             executable("hft"), "model", "train", "--capture", str(capture), "--date", day.trading_date,
-            "--messages", str(messages_max), "--horizon-ms", str(day.horizon_ms), "--out", str(out),
+            "--messages", str(messages_max), "--out", str(out),
         ],
         "training",
     )  # fmt: skip
