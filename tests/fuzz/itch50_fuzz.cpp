@@ -152,7 +152,7 @@ struct Run {
   Publisher publisher;
   Clock clock;
   Normalizer<Publisher, Clock> normalizer{
-      {.instruments = INSTRUMENTS, .orders = 32, .levels = 48, .midnight_utc_ns = 0, .touch = Touch::LAZY},
+      {.instruments = INSTRUMENTS, .orders = 32, .levels = 20, .midnight_utc_ns = 0, .touch = Touch::LAZY},
       publisher,
       clock};
   std::uint64_t sequence = 0;

@@ -3,6 +3,7 @@
 // Input: options, then operations (see run). Held to, after every operation:
 //   - every sequence number from the session's first on reaches the sink once, as a message or inside a gap, in order
 //   - well-formed packets deliver the bytes that were sent under that number
+//   - no message is given up while its packet is at hand
 //   - what is asked for is exactly the start of what is missing, and never more than allowed
 //   - an operation does no more work than its packet and the window can hold
 #include <cstring>
@@ -36,6 +37,8 @@ struct Stream {
   std::uint64_t messages = 0;
   std::uint64_t missing = 0;
   std::uint64_t prepared = 0;
+  std::uint64_t at_hand_first = 0;  // the packet being handled, where it must be used: [first, end)
+  std::uint64_t at_hand_end = 0;
   bool check_bytes = true;
   bool ended = false;
   MoldSession session{};
@@ -53,6 +56,7 @@ struct Stream {
   void on_gap(std::uint64_t first, std::uint64_t count) {
     ++calls;
     require(first == next && count != 0 && count <= ~0ull - first);
+    require(first + count <= at_hand_first || first >= at_hand_end);
     next += count;
     missing += count;
   }
@@ -121,7 +125,16 @@ struct Run {
 
   void send(std::uint64_t first, std::uint32_t messages, Line line) {
     build(first, messages, static_cast<std::uint16_t>(messages));
+    bool usable = messages <= ~0ull - first && first != 0 && session_number(session) == stream.session;
+    for (std::uint64_t sequence = first; sequence != first + messages; ++sequence) {
+      usable = usable && length_of(sequence) <= ReorderWindow::MESSAGE_BYTES_MAX;
+    }
+    if (usable) {
+      stream.at_hand_first = first;
+      stream.at_hand_end = first + messages;
+    }
     deliver(line, messages);
+    stream.at_hand_first = stream.at_hand_end = 0;
   }
 
   void judge(const RetransmissionRequest& request) {
@@ -134,7 +147,9 @@ struct Run {
   }
 
   void operation() {
-    const auto line = static_cast<Line>(input.below(3));
+    const std::uint32_t start = input.take<std::uint8_t>();
+    const auto line = static_cast<Line>(start % 3);
+    now_ns += start / 3;  // the timer does not run before every packet
     switch (input.below(8)) {
       case 0: {  // bytes as they come
         stream.check_bytes = false;

@@ -303,6 +303,14 @@ TEST_F(RequestTest, a_late_joiner_catches_up_from_the_server_beyond_its_window) 
   EXPECT_LT(0u, sequencer().counters().window_overflow_messages);
 }
 
+TEST_F(RequestTest, what_a_packet_brings_is_not_given_up_with_the_gap_before_it) {
+  feed(1, 1);
+  heartbeat(3);
+  now_ns += 200 * MS;
+  feed(40, 1);
+  EXPECT_EQ("< 1 [2+1] [3+37] 40 ", heard());
+}
+
 TEST_F(RequestTest, a_silent_server_does_not_hold_up_a_full_window_twice) {
   feed(1, 1);
   feed(3, 1);

@@ -110,6 +110,8 @@ class Sequencer {
   template <MessageSink Sink>
   void make_room(std::uint64_t target, std::uint64_t first, Sink& sink);
   template <MessageSink Sink>
+  void expire(std::uint64_t end, Line progress, std::uint64_t now_ns, Sink& sink);
+  template <MessageSink Sink>
   RetransmissionRequest settle(Line progress, std::uint64_t now_ns, Sink& sink);
 
   void hold_packet(Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns) noexcept;

@@ -27,6 +27,7 @@ RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64
   if (line == Line::RETRANSMISSION) server_silent_ = false;
   if (packet_.end_of_session() && end_sequence_ == 0) end_sequence_ = first;
 
+  if (first > expected_) expire(first, line, now_ns, sink);
   const bool may_drop = options_.requests && !server_silent_;
   if (first > expected_ && next - expected_ > window_.capacity() && packet_.messages() != 0 && !may_drop) {
     make_room(next - std::min(next, window_.capacity()), first, sink);
@@ -125,14 +126,21 @@ void Sequencer::make_room(std::uint64_t target, std::uint64_t first, Sink& sink)
   highest_ = std::max(highest_, expected_);
 }
 
+// Gives up what has been missing for too long, as far as `end`: what lies there is at hand.
+template <MessageSink Sink>
+void Sequencer::expire(std::uint64_t end, Line progress, std::uint64_t now_ns, Sink& sink) {
+  while (front_.end != 0 && expected_ < end && now_ns > front_.since_ns &&
+         now_ns - front_.since_ns >= options_.gap_timeout_ns) {
+    server_silent_ = options_.requests;
+    give_up_until(std::min(front_.end, end), sink);
+    update_front(progress, now_ns);
+  }
+}
+
 template <MessageSink Sink>
 RetransmissionRequest Sequencer::settle(Line progress, std::uint64_t now_ns, Sink& sink) {
   update_front(progress, now_ns);
-  while (front_.end != 0 && now_ns > front_.since_ns && now_ns - front_.since_ns >= options_.gap_timeout_ns) {
-    server_silent_ = options_.requests;
-    give_up_until(front_.end, sink);
-    update_front(progress, now_ns);
-  }
+  expire(highest_, progress, now_ns, sink);
   if (end_sequence_ != 0 && expected_ >= end_sequence_ && !ended_) {
     ended_ = true;
     sink.on_session(SessionChange::END, session_, end_sequence_);
