@@ -99,6 +99,23 @@ def test_ctrl_c_stops_in_order_and_the_sums_still_hold(small_day: Path, tmp_path
 
 
 @pytest.mark.slow
+def test_a_day_that_starts_mid_session_without_a_directory_is_decided_on_too(
+    small_day: Path, tmp_path: Path
+) -> None:
+    cut, report_path = tmp_path / "20260105_cut.itch50", tmp_path / "report.json"
+    framed = small_day.read_bytes()
+    offset = 0
+    for _ in range(30_000):
+        offset += 2 + int.from_bytes(framed[offset : offset + 2], "big")
+    cut.write_bytes(framed[offset:])
+    done = run_demo("--capture", str(cut), "--speed", "2", "--json", str(report_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(report_path.read_text())
+    assert sums_hold(report)
+    assert report["decisions"] > 100
+
+
+@pytest.mark.slow
 @pytest.mark.capture
 def test_the_real_file_under_loss_duplicates_and_reordering(real_capture: Path, tmp_path: Path) -> None:
     report_path = tmp_path / "report.json"
