@@ -31,6 +31,7 @@ class CaptureFile:
         self._pending = self._file.read(_READ_BYTES)
         self._gzip = self._pending.startswith(_GZIP_MAGIC)
         self._inflate = zlib.decompressobj(_GZIP_WINDOW) if self._gzip else None
+        self._used = 0  # bytes of `_ready` that were read already: no copy of the rest for each record
         self._ready = b"" if self._gzip else self._pending
         if self._gzip:
             self._ready = self._inflated()
@@ -45,23 +46,24 @@ class CaptureFile:
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes (at most what one read gives) without consuming them."""
-        return self._ready[:count]
+        return self._ready[self._used : self._used + count]
 
     def chunk(self) -> bytes:
         """Some of the next bytes; empty at the end."""
-        chunk = self._ready or self._next()
-        self._ready = b""
+        chunk = self._ready[self._used :] or self._next()
+        self._ready, self._used = b"", 0
         return chunk
 
     def read(self, count: int) -> bytes:
         """The next `count` bytes, fewer only at the end."""
         parts = []
         while count:
-            self._ready = self._ready or self._next()
-            if not self._ready:
-                break
-            parts.append(self._ready[:count])
-            self._ready = self._ready[count:]
+            if self._used == len(self._ready):
+                self._ready, self._used = self._next(), 0
+                if not self._ready:
+                    break
+            parts.append(self._ready[self._used : self._used + count])
+            self._used += len(parts[-1])
             count -= len(parts[-1])
         return b"".join(parts)
 

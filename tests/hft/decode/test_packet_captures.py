@@ -137,6 +137,23 @@ def pcapng(frames: list[bytes], order: str = "<") -> bytes:
 FRAMES = [ethernet(mold(1, system_event("O"))), ethernet(mold(2, system_event("Q"), system_event("M")))]
 
 
+def test_every_link_layer_leads_to_the_same_datagram(decode: Any, tmp_path: Path) -> None:
+    plain = FRAMES[0]
+    tag = b"\x81\x00\x00\x05"
+    framed = {
+        1: [plain, plain[:12] + tag + plain[12:], plain[:12] + b"\x88\xa8\x00\x07" + tag + plain[12:]],
+        101: [plain[14:]],
+        113: [b"\0" * 14 + plain[12:]],
+    }
+    for link_type, frames in framed.items():
+        for frame in frames:
+            path = tmp_path / "link.pcap"
+            file = bytearray(pcap([frame]))
+            file[20] = link_type
+            path.write_bytes(bytes(file))
+            assert decode(path).decoder.counts()["by_type"] == {"S": 1}, link_type
+
+
 @pytest.mark.parametrize(
     "bytes_",
     [pcap(FRAMES), pcapng(FRAMES), pcapng(FRAMES, ">"), gzip.compress(pcap(FRAMES))],
@@ -163,12 +180,22 @@ def test_packets_seen_on_both_lines_are_decoded_once(decode: Any, tmp_path: Path
 
 
 def test_frames_without_a_whole_datagram_are_counted(decode: Any, tmp_path: Path) -> None:
+    fragment = bytearray(FRAMES[0])
+    fragment[20] |= 0x20
+    short = bytearray(FRAMES[0])
+    short[14] = 0x44
+    tcp = bytearray(FRAMES[0])
+    tcp[23] = 6
     arp = bytes(dpkt.ethernet.Ethernet(data=dpkt.arp.ARP(), type=dpkt.ethernet.ETH_TYPE_ARP))
     path = tmp_path / "mixed.pcap"
-    path.write_bytes(pcap([arp, FRAMES[0], b"\0" * 3, FRAMES[1][:-5]]))
+    path.write_bytes(
+        pcap([arp, FRAMES[0], b"\0" * 3, FRAMES[1][:-5], bytes(fragment), bytes(short), bytes(tcp)])
+    )
     decoded = decode(path)
     skipped = decoded.decoder.counts()["packets"]["skipped_frames"]
-    assert skipped == {"not_ipv4": 1, "damaged_headers": 1, "cut_by_the_capture": 1}
+    assert skipped == {
+        "not_ipv4": 1, "damaged_headers": 2, "cut_by_the_capture": 1, "ip_fragment": 1, "not_udp": 1,
+    }  # fmt: skip
     assert decoded.decoder.counts()["messages"] == 1
 
 
