@@ -2,13 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <map>
-#include <random>
-#include <vector>
-
-#include "book_audit.hpp"
-#include "feed_bytes.hpp"
+#include "normalizer_fixture.hpp"
 
 namespace hft::feedd {
 namespace {
@@ -19,52 +13,9 @@ using schema::EventKind;
 using schema::MarketEvent;
 using schema::Side;
 using schema::TradeState;
+using test::MIDNIGHT;
 
-constexpr std::uint64_t MIDNIGHT = 1'577'682'000'000'000'000ull;
-
-struct CollectingPublisher {
-  std::vector<MarketEvent> events;
-  std::map<std::uint32_t, schema::BoardEntry> board;
-  std::uint64_t publish(const MarketEvent& event) {
-    events.push_back(event);
-    return events.size();
-  }
-  void update_board(const BoardUpdate& update) {
-    std::uint64_t words[RECORD_WORDS<schema::BoardEntry>];
-    std::memcpy(words, &board[update.id], sizeof words);
-    update.store([&](std::size_t word, std::uint64_t value) { words[word] = value; });
-    std::memcpy(static_cast<void*>(&board[update.id]), words, sizeof words);
-  }
-};
-
-struct CountingClock {
-  std::uint64_t now_ns() const { return ++time_ns; }
-  mutable std::uint64_t time_ns = 0;
-};
-
-class NormalizerTest : public ::testing::Test {
- protected:
-  const MarketEvent& feed(const test::Buffer& message, MessageMeta meta = {}) {
-    normalizer.on_message(++sequence, message, meta);
-    return events().back();
-  }
-  void open() { feed(test::system_event('O')); }
-  std::vector<MarketEvent>& events() { return publisher.events; }
-  BookValidity board_validity(std::uint32_t id) {
-    normalizer.flush();
-    return publisher.board.at(id).validity();
-  }
-  std::uint64_t book_results(BookResult result) const {
-    return normalizer.counters().book_results[static_cast<std::size_t>(result)];
-  }
-  static bool has(const MarketEvent& event, EventFlags flag) { return (event.flags() & flag) != EventFlags::NONE; }
-
-  CollectingPublisher publisher;
-  CountingClock clock;
-  Normalizer<CollectingPublisher, CountingClock> normalizer{
-      {.instruments = 8, .orders = 64, .levels = 256, .midnight_utc_ns = MIDNIGHT}, publisher, clock};
-  std::uint64_t sequence = 0;
-};
+class NormalizerTest : public test::NormalizerFixture {};
 
 TEST_F(NormalizerTest, an_add_carries_the_order_and_the_top_after_it) {
   open();
@@ -265,33 +216,6 @@ TEST_F(NormalizerTest, an_order_message_that_can_not_be_read_invalidates_its_boo
   EXPECT_EQ(BookValidity::INVALID_GAP, board_validity(3));
 }
 
-TEST_F(NormalizerTest, the_board_shows_depth_best_first_and_the_record_it_reflects) {
-  open();
-  for (std::uint32_t i = 0; i < 12; ++i) feed(test::add(3, 100 + i, 'B', 10 + i, 5000 + i, "ABCD"));
-  feed(test::add(3, 11, 'S', 100, 6000));
-  normalizer.flush();
-  const auto& entry = publisher.board.at(3);
-  EXPECT_EQ(10, entry.bid_levels());
-  EXPECT_EQ(5011, entry.bids()->Get(0)->price());
-  EXPECT_EQ(21u, entry.bids()->Get(0)->quantity());
-  EXPECT_EQ(5002, entry.bids()->Get(9)->price());
-  EXPECT_EQ(1, entry.ask_levels());
-  EXPECT_EQ(6000, entry.asks()->Get(0)->price());
-  EXPECT_EQ(1u, entry.asks()->Get(0)->orders());
-  EXPECT_EQ(events().size(), entry.sequence());
-  EXPECT_EQ(4, entry.price_decimals());
-  EXPECT_STREQ("ABCD", reinterpret_cast<const char*>(entry.symbol()->Data()));
-}
-
-TEST_F(NormalizerTest, the_board_is_written_once_per_flush_and_only_where_something_changed) {
-  open();
-  feed(test::add(3, 11, 'S', 100, 5000));
-  feed(test::add(3, 12, 'S', 100, 5000));
-  normalizer.flush();
-  normalizer.flush();
-  EXPECT_EQ(1u, normalizer.counters().board_entries);
-}
-
 TEST_F(NormalizerTest, the_trade_state_follows_trading_actions_and_this_markets_halts) {
   open();
   auto action = test::itch<itch50::TradingAction>('H', 3);
@@ -341,40 +265,6 @@ TEST_F(NormalizerTest, its_own_records_say_what_happened_and_when) {
 }
 
 // The board is updated side by side and only where it shows a change; whoever forgets one leaves a stale entry.
-TEST_F(NormalizerTest, the_board_equals_a_whole_new_entry_after_every_flush_of_a_random_feed) {
-  std::minstd_rand random(3);
-  const auto below = [&](std::uint32_t limit) { return static_cast<std::uint32_t>(random()) % limit; };
-  open();
-  for (int step = 0; step < 20'000; ++step) {
-    const auto locate = static_cast<std::uint16_t>(1 + below(2));
-    const std::uint64_t reference = below(60);
-    const auto price = below(30) + 100;
-    switch (below(4)) {
-      case 0: feed(test::add(locate, reference, below(2) == 0 ? 'B' : 'S', 1 + below(90), price)); break;
-      case 1: feed(test::executed(locate, reference, below(100))); break;
-      case 2: feed(test::deleted(locate, reference)); break;
-      default: feed(test::replaced(locate, reference, below(60), below(90), price));
-    }
-    if (below(3) != 0) continue;
-    normalizer.flush();
-    for (const auto& [id, shown] : publisher.board) {
-      auto expected = normalizer.instruments().board_entry(id, shown.sequence());
-      expected.mutate_version(shown.version());
-      ASSERT_EQ(0, std::memcmp(&expected, &shown, sizeof shown)) << "instrument " << id << " step " << step;
-    }
-  }
-}
-
-TEST_F(NormalizerTest, a_change_below_the_depth_of_the_board_writes_nothing) {
-  open();
-  for (std::uint32_t i = 0; i < 12; ++i) feed(test::add(3, 100 + i, 'B', 10, 5000 + i));
-  normalizer.flush();
-  const std::uint64_t before = normalizer.counters().board_entries;
-  feed(test::deleted(3, 101));
-  normalizer.flush();
-  EXPECT_EQ(before, normalizer.counters().board_entries);
-}
-
 TEST_F(NormalizerTest, the_order_count_of_the_top_saturates) {
   EXPECT_EQ(65535, normalizer_detail::saturated(70000));
   EXPECT_EQ(65535, normalizer_detail::saturated(65535));
