@@ -25,9 +25,10 @@ lint: ## ruff, mypy --strict, import-linter
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
 
-bench: setup ## the targets of DESIGN 10 that one machine can judge: ring, tick
-	@.venv/bin/hft bench ring $(ARGS)
-	@.venv/bin/hft bench tick $(ARGS)
+bench: ## the targets of docs/TARGETS.md: ring, tick, ITCH throughput
+	@deploy/setup.sh test
+	@code=0; .venv/bin/hft bench ring || code=1; .venv/bin/hft bench tick || code=1; \
+	  $(PYTHON) bench/itch_throughput.py || code=1; exit $$code
 
 fuzz: ## long fuzzing: HFT_FUZZ_SECONDS each (default 600)
 	@deploy/setup.sh test

@@ -1,4 +1,4 @@
-"""ITCH throughput of feedd's market path on one thread, against the targets of DESIGN 10.
+"""ITCH throughput of feedd's market path on one thread, against the targets of docs/TARGETS.md.
 
     .venv/bin/python bench/itch_throughput.py [--messages N] [--instruments N] [--passes N] [--json FILE]
 

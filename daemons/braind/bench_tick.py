@@ -39,7 +39,7 @@ ANSWER_NS_MAX = 200_000_000
 SUSTAINED_RECORDS = 1 << 17
 SUSTAINED_ROUNDS = 15
 
-# (DESIGN 10) name -> (target, whether more is better, unit)
+# (docs/TARGETS.md) name -> (target, whether more is better, unit)
 TARGETS = {
     "publish_to_intent_p50": (2.5, False, "µs"),
     "publish_to_intent_p99": (10.0, False, "µs"),

@@ -92,7 +92,7 @@ def figures(row: Row, bare_ns: float | None) -> Figures:
 
 @dataclass(frozen=True)
 class Target:
-    """A line of DESIGN 10: what it is judged on, and whether the ratio keeps the limit."""
+    """A line of docs/TARGETS.md: what it is judged on, and whether the ratio keeps the limit."""
 
     text: str
     judged_on: str

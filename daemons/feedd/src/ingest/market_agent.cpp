@@ -142,6 +142,7 @@ void MarketAgent::ask(const RetransmissionRequest& request) noexcept {
 
 void MarketAgent::keep_house(std::uint64_t now_ns) noexcept {
   house_due_ns_ = now_ns + HOUSE_INTERVAL_NS;
+  clock_.recalibrate();
   normalizer_.set_midnight_utc_ns(trading_day_.midnight_utc_ns(clock_ns(CLOCK_REALTIME)));
   publish_stats();
 }

@@ -8,6 +8,7 @@
 
 #include "feedd/board.hpp"
 #include "feedd/ring.hpp"
+#include "feedd/tsc_clock.hpp"
 #include "ingest/market_stats.hpp"
 #include "ingest/packet_receiver.hpp"
 #include "ingest/trading_day.hpp"
@@ -20,7 +21,7 @@ namespace hft::feedd {
 class MarketAgent {
  public:
   static constexpr std::uint64_t TIMER_INTERVAL_NS = 250'000;    // gaps are looked at again, at least this often
-  static constexpr std::uint64_t HOUSE_INTERVAL_NS = 1'000'000;  // statistics, the date
+  static constexpr std::uint64_t HOUSE_INTERVAL_NS = 1'000'000;  // statistics, the date, the clock
 
   static constexpr std::uint64_t REPLY_WAIT_NS = 1'000'000'000;  // the server is listened to this long after a request
 
@@ -55,10 +56,10 @@ class MarketAgent {
   RingWriter<schema::MarketEvent> ring_;
   BoardWriter board_;
   RingPublisher publisher_;
-  MonotonicClock clock_;
+  TscClock clock_;
   TradingDay trading_day_;
   Sequencer sequencer_;
-  Normalizer<RingPublisher, MonotonicClock> normalizer_;
+  Normalizer<RingPublisher, TscClock> normalizer_;
   std::vector<Source> sources_;
   int request_descriptor_ = -1;  // of the retransmission source
   MarketStats& stats_;

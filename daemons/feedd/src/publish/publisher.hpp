@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "feedd/board.hpp"
-#include "feedd/clock.hpp"
 #include "feedd/ring.hpp"
 #include "hft/schema/hft_generated.h"
 #include "publish/board_update.hpp"
@@ -41,10 +40,6 @@ class RingPublisher {
  private:
   RingWriter<schema::MarketEvent>* ring_;
   BoardWriter* board_;
-};
-
-struct MonotonicClock {
-  [[nodiscard]] std::uint64_t now_ns() const noexcept { return monotonic_ns(); }
 };
 
 }  // namespace hft::feedd
