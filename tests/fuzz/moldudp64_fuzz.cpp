@@ -4,9 +4,12 @@
 //   - every sequence number from the session's first on reaches the sink once, as a message or inside a gap, in order
 //   - well-formed packets deliver the bytes that were sent under that number
 //   - no message is given up while its packet is at hand
+//   - the session changes with the packet that confirms the change, and with no other (SessionModel)
 //   - what is asked for is exactly the start of what is missing, and never more than allowed
 //   - an operation does no more work than its packet and the window can hold
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "input.hpp"
@@ -34,6 +37,7 @@ std::byte byte_of(std::uint64_t sequence) { return static_cast<std::byte>(sequen
 struct Stream {
   std::uint64_t next = 0;
   std::uint64_t calls = 0;
+  std::uint64_t sessions = 0;
   std::uint64_t messages = 0;
   std::uint64_t missing = 0;
   std::uint64_t prepared = 0;
@@ -64,6 +68,7 @@ struct Stream {
     ++calls;
     if (change == SessionChange::BEGIN) {
       require(sequence >= 1 && (next == 0 || of != session));
+      ++sessions;
       next = sequence;
       session = of;
       ended = false;
@@ -73,6 +78,46 @@ struct Stream {
     }
   }
   void prepare(Bytes) { ++prepared; }
+};
+
+// Says from the packets on lines A and B since the session began whether the next one begins another.
+struct SessionModel {
+  MoldSession current{}, earlier{};
+  bool ended = false;
+  std::uint64_t heard_ns = 0;
+  std::uint64_t sessions = 0;
+  std::vector<MoldSession> recent;  // well-formed packets that could confirm something
+
+  bool begins(const MoldPacket& packet, std::uint64_t now_ns) const {
+    const MoldSession& session = packet.session();
+    if (sessions == 0) return true;
+    if (session == current) return false;
+    const bool back = sessions > 1 && session == earlier;
+    if (back && packet.end_of_session()) return false;
+    if (ended && !back) return true;
+    if (now_ns - heard_ns >= SESSION_CHANGE_SILENCE_NS) return true;
+    const auto same = [&session](const MoldSession& other) { return other == session; };
+    const auto before = static_cast<std::ptrdiff_t>(SESSION_CHANGE_PACKETS) - 1;
+    return std::ssize(recent) >= before && std::all_of(recent.end() - before, recent.end(), same);
+  }
+
+  // A well-formed packet. True when it belongs to the session then read.
+  bool see(const MoldPacket& packet, Line line, std::uint64_t now_ns) {
+    const MoldSession& session = packet.session();
+    const bool on_lines = line != Line::RETRANSMISSION;
+    if (on_lines && begins(packet, now_ns)) {
+      earlier = current;
+      current = session;
+      ended = false;
+      ++sessions;
+      recent.clear();
+    }
+    const bool mine = sessions != 0 && session == current;
+    if (mine) ended = ended || packet.end_of_session();
+    if (on_lines && mine) heard_ns = now_ns;
+    if (on_lines && (mine || session != earlier || sessions < 2 || !packet.end_of_session())) recent.push_back(session);
+    return mine;
+  }
 };
 
 struct Run {
@@ -101,7 +146,13 @@ struct Run {
   void deliver(Line line, std::size_t messages) {
     const std::uint64_t calls = stream.calls;
     const std::uint64_t prepared = stream.prepared;
+    const std::uint64_t foreign = sequencer.counters().foreign_session_packets;
+    const bool whole = parsed.parse(packet) == MalformedPacket::NONE;
+    const bool refused = whole && !sessions.see(parsed, line, now_ns);
     judge(sequencer.on_packet(packet, line, now_ns, now_ns, stream));
+    require(stream.sessions == sessions.sessions && (stream.sessions == 0 || stream.session == sessions.current));
+    require(sequencer.counters().foreign_session_packets == foreign + (refused ? 1 : 0));
+    if (refused || !whole) require(stream.calls == calls);
     // At most every message of the packet and of the window, a gap before each, and two changes of session.
     require(stream.calls - calls <= 2 * (messages + 2 * options.reorder_window_messages) + 4);
     require(stream.prepared - prepared <= messages);
@@ -162,8 +213,9 @@ struct Run {
         build(sequence(), 0, end ? MOLD_END_OF_SESSION : 0);
         return deliver(line, 0);
       }
-      case 2: {  // time passes
-        now_ns += input.below(64);
+      case 2: {  // time passes, now and then long enough to be silence
+        const std::uint32_t step_ns = input.below(64);
+        now_ns += step_ns == 0 ? SESSION_CHANGE_SILENCE_NS - 40 : step_ns;
         return judge(sequencer.on_timer(now_ns, stream));
       }
       case 3:  // another session
@@ -194,6 +246,8 @@ struct Run {
   SequencerOptions options;
   Sequencer sequencer;
   Stream stream;
+  SessionModel sessions;
+  MoldPacket parsed;
   std::vector<std::byte> packet;
   RetransmissionRequest asked;
   std::uint32_t session = 0;

@@ -49,15 +49,40 @@ def test_a_new_session_starts_from_one_and_forgets_the_books(
 ) -> None:
     feedd = make_feedd(feed.keys() | QUIET).start()
     feed.send(1, messages[:40])
-    feedd.wait_for_stat("feedd_messages_decoded_total", 40)
+    feed.send_count(41, 0xFFFF)
+    feedd.wait_for_stat("feedd_end_of_session", 1)
     feed.send(1, messages[:40], session="SESSION002")
+    feed.send(39, messages[38:40], session="SESSION001")  # a late packet of the first
     feedd.wait_for_stat("feedd_messages_decoded_total", 80)
-    feed.send(41, messages[40:45], session="SESSION001")  # a late packet of the first
-    wait_until(lambda: feedd.stat("feedd_foreign_session_packets_total") == 2, "the late packet is refused")
+    feedd.wait_for_stat("feedd_foreign_session_packets_total", 2)
     events = feedd.ring()
     first = decoded(small_day)[:40]
-    assert session_codes(feedd) == "++"
+    assert session_codes(feedd) == "+.+"
     np.testing.assert_array_equal(feed_events(events), np.concatenate([first, first]))
+
+
+def test_a_stray_packet_of_another_session_changes_nothing(
+    make_feedd: Make, feed: Feed, messages: list[bytes], small_day: bytes
+) -> None:
+    feedd = make_feedd(feed.keys() | QUIET).start()
+    feed.send(1, messages[:40], lines="a")
+    feed.send(1, messages[:5], lines="a", session="STRAY")
+    feed.send(41, messages[40:80], lines="a")
+    feedd.wait_for_stat("feedd_messages_decoded_total", 80)
+    feedd.wait_for_stat("feedd_foreign_session_packets_total", 1)
+    assert session_codes(feedd) == "+"
+    np.testing.assert_array_equal(feed_events(feedd.ring()), decoded(small_day)[:80])
+
+
+def test_a_session_that_begins_without_the_end_of_the_one_before_is_taken_up(
+    make_feedd: Make, feed: Feed, messages: list[bytes]
+) -> None:
+    feedd = make_feedd(feed.keys() | QUIET).start()
+    feed.send(1, messages[:40], lines="a")
+    feedd.wait_for_stat("feedd_messages_decoded_total", 40)
+    feed.send(1, messages[:40], lines="aab", session="SESSION002")
+    feedd.wait_for_stat("feedd_messages_decoded_total", 80)
+    assert session_codes(feedd) == "++"
 
 
 def test_a_feed_joined_live_is_partial(make_feedd: Make, feed: Feed, messages: list[bytes]) -> None:

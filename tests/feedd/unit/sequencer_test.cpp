@@ -2,66 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "feed_bytes.hpp"
+#include "sequencer_fixture.hpp"
 
 namespace hft::feedd {
 namespace {
 
-constexpr std::uint64_t MS = 1'000'000;
+using test::MS;
 
-// Writes what it hears: "3" message 3, "[5+2]" a gap, "<" begin, ">" end of session.
-struct Recorder {
-  std::string heard;
-  std::vector<MessageMeta> metas;
-  void on_message(std::uint64_t sequence, Bytes message, const MessageMeta& meta) {
-    EXPECT_EQ(sequence % 251, static_cast<std::uint64_t>(message[0])) << "the bytes belong to the sequence";
-    heard += std::to_string(sequence) + " ";
-    metas.push_back(meta);
-  }
-  void on_gap(std::uint64_t first, std::uint64_t count) {
-    heard += "[" + std::to_string(first) + "+" + std::to_string(count) + "] ";
-  }
-  void on_session(SessionChange change, const MoldSession&, std::uint64_t) {
-    heard += change == SessionChange::BEGIN ? "< " : "> ";
-  }
-  void prepare(Bytes) {}
-};
-
-class SequencerTest : public ::testing::Test {
- protected:
-  explicit SequencerTest(SequencerOptions chosen = {}) : options(chosen) {
-    options.reorder_window_messages = 16;
-    options.gap_timeout_ns = 200 * MS;
-    options.request_interval_ns = 5 * MS;
-  }
-
-  Sequencer& sequencer() {
-    if (!made) made = std::make_unique<Sequencer>(options);
-    return *made;
-  }
-
-  RetransmissionRequest feed(std::uint64_t first, std::uint16_t count, Line line = Line::A) {
-    std::vector<test::Buffer> messages;
-    for (std::uint64_t s = first; s < first + count; ++s) messages.push_back({static_cast<std::byte>(s % 251)});
-    return sequencer().on_packet(test::packet(session, first, messages, count), line, now_ns / 2, now_ns, sink);
-  }
-  RetransmissionRequest heartbeat(std::uint64_t next, std::uint16_t count = 0) {
-    return sequencer().on_packet(test::packet(session, next, {}, count), Line::A, now_ns / 2, now_ns, sink);
-  }
-  RetransmissionRequest timer() { return sequencer().on_timer(now_ns, sink); }
-  std::string heard() { return std::exchange(sink.heard, ""); }
-
-  SequencerOptions options;
-  MoldSession session = test::session_named("DAY1");
-  std::uint64_t now_ns = 1000 * MS;
-  Recorder sink;
-  std::unique_ptr<Sequencer> made;
-};
+class SequencerTest : public test::SequencerFixture {};
 
 TEST_F(SequencerTest, delivers_two_lines_once_and_in_order) {
   feed(1, 2);
@@ -168,24 +118,6 @@ TEST_F(SequencerTest, a_jump_to_the_end_of_numbers_is_one_gap_without_counting_t
   feed(1, 1);
   feed(last, 1);
   EXPECT_EQ("< 1 [2+" + std::to_string(last - 2) + "] " + std::to_string(last) + " ", heard());
-}
-
-TEST_F(SequencerTest, a_new_session_is_a_new_stream) {
-  feed(1, 1);
-  feed(3, 1);
-  session = test::session_named("DAY2");
-  feed(1, 1);
-  EXPECT_EQ("< 1 [2+1] 3 < 1 ", heard());
-  session = test::session_named("DAY1");
-  feed(4, 1);
-  EXPECT_EQ("", heard());
-  EXPECT_EQ(1u, sequencer().counters().foreign_session_packets);
-}
-
-TEST_F(SequencerTest, a_reply_for_another_session_is_ignored) {
-  session = test::session_named("DAY2");
-  feed(1, 1, Line::RETRANSMISSION);
-  EXPECT_EQ("", heard());
 }
 
 TEST_F(SequencerTest, the_end_of_a_session_waits_for_its_last_message) {

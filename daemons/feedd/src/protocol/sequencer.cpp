@@ -10,6 +10,19 @@ Sequencer::Sequencer(const SequencerOptions& options)
   assert(options.lines == 1 || options.lines == 2);
 }
 
+// The parsed packet came on line A or B and is not of the current session: is it the first of the next one?
+bool Sequencer::confirms_session_change(std::uint64_t now_ns) noexcept {
+  if (!in_session_) return true;
+  const MoldSession& session = packet_.session();
+  const bool came_back = has_earlier_session_ && session == earlier_session_;
+  if (end_sequence_ != 0 && !came_back) return true;
+  if (came_back && packet_.end_of_session()) return false;  // repeated for a while after every proper end
+  if (now_ns > line_heard_ns_ && now_ns - line_heard_ns_ >= SESSION_CHANGE_SILENCE_NS) return true;
+  if (session != candidate_session_) candidate_packets_ = 0;
+  candidate_session_ = session;
+  return ++candidate_packets_ == SESSION_CHANGE_PACKETS;
+}
+
 void Sequencer::begin_session(const MoldSession& session) noexcept {
   if (in_session_) {
     earlier_session_ = session_;

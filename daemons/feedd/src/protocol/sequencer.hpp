@@ -6,6 +6,13 @@
 //   front gap ─ asked for from the server (on_packet and on_timer return the request, the caller sends it)
 //             ─ older than gap_timeout without progress: given up, the sink hears on_gap
 //
+// The lines, not the server, say which session is read. After the announced end of a session the next one begins
+// with its first packet. Without it a packet of another session may be a stray (a test feed, a wrong port), and
+// believing it would void the books: it is counted and dropped until the change is confirmed, see
+// confirms_session_change. The confirming packet is the first delivered; START asks for the dropped ones before it.
+// The session read before may come back in the same way, so a wrong change heals, but late packets of it in ones
+// and twos, and its repeated end, change nothing. Limit: two sessions alive on the lines for long take turns.
+//
 // Every sequence number of a session reaches the sink exactly once, as a message or inside a gap, in order.
 // Choices: a packet with a broken frame is thrown away whole (its messages come from the other line or are asked
 // for); messages beyond the window are dropped while the server makes progress (they are asked for later) and
@@ -38,8 +45,13 @@ concept MessageSink = requires(Candidate sink, std::uint64_t sequence, Bytes mes
 
 enum class Join : std::uint8_t {
   START,  // a session begins at sequence 1
-  LIVE,   // a session begins with the first packet seen
+  LIVE,   // a session begins with the packet that is accepted as its first
 };
+
+// Packets of one other session in a row, with none of the current session between them, that change the session.
+inline constexpr std::uint32_t SESSION_CHANGE_PACKETS = 3;
+// Silence of the current session after which one is enough.
+inline constexpr std::uint64_t SESSION_CHANGE_SILENCE_NS = 1'000'000'000;
 
 struct SequencerOptions {
   Join join = Join::START;
@@ -66,7 +78,7 @@ struct SequencerCounters {
   std::uint64_t missing_messages = 0;         // sum of their counts
   std::uint64_t requests = 0;
   std::uint64_t sessions = 0;
-  std::uint64_t foreign_session_packets = 0;  // of an earlier session, or a server's reply for another one
+  std::uint64_t foreign_session_packets = 0;  // of another session that was not begun, on any line
 };
 
 class Sequencer {
@@ -100,7 +112,7 @@ class Sequencer {
   };
 
   template <MessageSink Sink>
-  bool accept_session(Line line, Sink& sink);
+  bool accept_session(Line line, std::uint64_t now_ns, Sink& sink);
   template <MessageSink Sink>
   void deliver_in_order(Line line, std::uint64_t receive_ts_ns, Sink& sink);
   template <MessageSink Sink>
@@ -115,6 +127,7 @@ class Sequencer {
   RetransmissionRequest settle(Line progress, std::uint64_t now_ns, Sink& sink);
 
   void hold_packet(Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool confirms_session_change(std::uint64_t now_ns) noexcept;
   void begin_session(const MoldSession& session) noexcept;
   void update_front(Line progress, std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool lines_are_past(std::uint64_t sequence) const noexcept;
@@ -126,6 +139,9 @@ class Sequencer {
   SequencerCounters counters_;
   MoldSession session_{};
   MoldSession earlier_session_{};
+  MoldSession candidate_session_{};     // of the last packets on the lines, while candidate_packets_ != 0
+  std::uint32_t candidate_packets_ = 0;
+  std::uint64_t line_heard_ns_ = 0;     // last packet of the current session on line A or B
   bool in_session_ = false;
   bool has_earlier_session_ = false;
   bool ended_ = false;

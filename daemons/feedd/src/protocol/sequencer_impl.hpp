@@ -15,7 +15,7 @@ RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64
     ++counters_.malformed_packets[static_cast<std::size_t>(reason)];
     return {};
   }
-  if (!accept_session(line, sink)) {
+  if (!accept_session(line, now_ns, sink)) {
     ++counters_.foreign_session_packets;
     return {};
   }
@@ -54,15 +54,19 @@ void Sequencer::finish(Sink& sink) {
   front_ = {};
 }
 
-// True when the parsed packet belongs to the session being read; begins a new one on lines A and B.
+// True when the parsed packet belongs to the session being read, which it may have begun.
 template <MessageSink Sink>
-bool Sequencer::accept_session(Line line, Sink& sink) {
-  if (in_session_ && packet_.session() == session_) return true;
-  if (line == Line::RETRANSMISSION) return false;
-  if (has_earlier_session_ && packet_.session() == earlier_session_) return false;
-  finish(sink);
-  begin_session(packet_.session());
-  sink.on_session(SessionChange::BEGIN, session_, expected_);
+bool Sequencer::accept_session(Line line, std::uint64_t now_ns, Sink& sink) {
+  const bool current = in_session_ && packet_.session() == session_;
+  if (line == Line::RETRANSMISSION) return current;
+  if (!current) {
+    if (!confirms_session_change(now_ns)) return false;
+    finish(sink);
+    begin_session(packet_.session());
+    sink.on_session(SessionChange::BEGIN, session_, expected_);
+  }
+  line_heard_ns_ = now_ns;
+  candidate_packets_ = 0;
   return true;
 }
 
