@@ -19,10 +19,11 @@ test: ## everything that CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(PYTHON) -m pytest $(ARGS)
 
-lint: ## ruff, mypy --strict, import-linter
+lint: ## ruff, mypy --strict, import-linter, clang-format
 	@deploy/setup.sh test
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --dry-run --Werror
 	@.venv/bin/lint-imports --no-cache
 
 bench: ## the targets of docs/TARGETS.md: ring, tick, ITCH throughput

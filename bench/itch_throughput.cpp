@@ -164,8 +164,9 @@ Region make_region(const std::string& path, schema::RegionKind kind, std::uint64
 }
 
 Regions make_regions(const std::string& directory) {
-  return {make_region(directory + "/market.ring", schema::RegionKind::MARKET_RING, 1 << 20, sizeof(schema::MarketEvent)),
-          make_region(directory + "/market.board", schema::RegionKind::MARKET_BOARD, 16384, sizeof(schema::BoardEntry))};
+  return {
+      make_region(directory + "/market.ring", schema::RegionKind::MARKET_RING, 1 << 20, sizeof(schema::MarketEvent)),
+      make_region(directory + "/market.board", schema::RegionKind::MARKET_BOARD, 16384, sizeof(schema::BoardEntry))};
 }
 
 struct Pass {
@@ -179,7 +180,8 @@ struct Stopwatch {
   std::uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   [[nodiscard]] Pass stop(std::uint64_t check) const {
     const std::uint64_t cpu_end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    return {static_cast<double>(monotonic_ns() - wall_ns) * 1e-9, static_cast<double>(cpu_end_ns - cpu_ns) * 1e-9, check};
+    return {static_cast<double>(monotonic_ns() - wall_ns) * 1e-9, static_cast<double>(cpu_end_ns - cpu_ns) * 1e-9,
+            check};
   }
 };
 
@@ -211,8 +213,8 @@ void report(const char* name, const Feed& feed, const std::vector<Pass>& passes,
   };
   const double wall = best(&Pass::seconds);
   const double cpu = best(&Pass::cpu_seconds);
-  std::printf("\"%s\": {\"wall_ns\": %.3f, \"cpu_ns\": %.3f, \"messages_per_cpu_second\": %.0f}%s", name,
-              wall * 1e9, cpu * 1e9, 1 / cpu, last ? "" : ", ");
+  std::printf("\"%s\": {\"wall_ns\": %.3f, \"cpu_ns\": %.3f, \"messages_per_cpu_second\": %.0f}%s", name, wall * 1e9,
+              cpu * 1e9, 1 / cpu, last ? "" : ", ");
 }
 
 Options parse(int argc, char** argv) {

@@ -183,8 +183,7 @@ int create(const std::string& directory) {
   std::printf(
       "{\"kills\": %lu, \"old_generation\": %lu, \"new_generation\": %lu, \"left_temporaries\": %lu, "
       "\"stuck\": %lu, \"wrong\": %lu}\n",
-      result.kills, result.old_generation, result.new_generation, result.left_temporaries, result.stuck,
-      result.wrong);
+      result.kills, result.old_generation, result.new_generation, result.left_temporaries, result.stuck, result.wrong);
   return 0;
 }
 

@@ -61,8 +61,8 @@ int read(const std::string& path, std::uint64_t laps_min, double seconds_max) {
     }
     laps = (reader.head() - begin) / capacity;
   }
-  std::printf("{\"laps\": %lu, \"accepted\": %lu, \"overtaken\": %lu, \"lost\": %lu, \"torn\": %lu}\n", laps,
-              accepted, overtaken, reader.lost_records(), torn);
+  std::printf("{\"laps\": %lu, \"accepted\": %lu, \"overtaken\": %lu, \"lost\": %lu, \"torn\": %lu}\n", laps, accepted,
+              overtaken, reader.lost_records(), torn);
   return 0;
 }
 

@@ -10,7 +10,9 @@ namespace {
 using test::from_hex;
 
 // type, stock locate 0x0102, tracking number 0x0304, timestamp 0x0a0b0c0d0e0f.
-#define PREFIX "01020304" "0a0b0c0d0e0f"
+#define PREFIX \
+  "01020304"   \
+  "0a0b0c0d0e0f"
 
 TEST(Itch50, the_prefix_is_big_endian_at_its_offsets) {
   const auto bytes = from_hex("53" PREFIX "4f");
@@ -23,8 +25,21 @@ TEST(Itch50, the_prefix_is_big_endian_at_its_offsets) {
 }
 
 TEST(Itch50, reads_a_golden_stock_directory) {
-  const auto bytes = from_hex("52" PREFIX "4141504c20202020" "51" "4e" "00000064" "59" "43" "5a20" "50" "4e" "59" "31"
-                              "4e" "00000003" "49");
+  const auto bytes = from_hex("52" PREFIX
+                              "4141504c20202020"
+                              "51"
+                              "4e"
+                              "00000064"
+                              "59"
+                              "43"
+                              "5a20"
+                              "50"
+                              "4e"
+                              "59"
+                              "31"
+                              "4e"
+                              "00000003"
+                              "49");
   ASSERT_EQ(MalformedMessage::NONE, check(bytes));
   const auto& message = view_as<StockDirectory>(bytes);
   EXPECT_EQ("AAPL", message.stock.text());
@@ -37,7 +52,13 @@ TEST(Itch50, reads_a_golden_stock_directory) {
 }
 
 TEST(Itch50, reads_a_golden_attributed_add) {
-  const auto bytes = from_hex("46" PREFIX "0000000100000002" "53" "000003e8" "4d53465420202020" "0016e360" "4e534451");
+  const auto bytes = from_hex("46" PREFIX
+                              "0000000100000002"
+                              "53"
+                              "000003e8"
+                              "4d53465420202020"
+                              "0016e360"
+                              "4e534451");
   ASSERT_EQ(MalformedMessage::NONE, check(bytes));
   const auto& message = view_as<AddOrderAttributed>(bytes);
   EXPECT_EQ(0x100000002ull, message.order.order_reference.value());
@@ -49,7 +70,12 @@ TEST(Itch50, reads_a_golden_attributed_add) {
 }
 
 TEST(Itch50, reads_a_golden_priced_execution) {
-  const auto bytes = from_hex("43" PREFIX "0000000000000005" "00000064" "0000000000000007" "4e" "000186a0");
+  const auto bytes = from_hex("43" PREFIX
+                              "0000000000000005"
+                              "00000064"
+                              "0000000000000007"
+                              "4e"
+                              "000186a0");
   ASSERT_EQ(MalformedMessage::NONE, check(bytes));
   const auto& message = view_as<OrderExecutedPriced>(bytes);
   EXPECT_EQ(5u, message.execution.order_reference.value());
@@ -60,8 +86,16 @@ TEST(Itch50, reads_a_golden_priced_execution) {
 }
 
 TEST(Itch50, reads_a_golden_imbalance) {
-  const auto bytes = from_hex("49" PREFIX "0000000000000010" "0000000000000020" "42" "4141504c20202020" "00000001"
-                              "00000002" "00000003" "4f" "4c");
+  const auto bytes = from_hex("49" PREFIX
+                              "0000000000000010"
+                              "0000000000000020"
+                              "42"
+                              "4141504c20202020"
+                              "00000001"
+                              "00000002"
+                              "00000003"
+                              "4f"
+                              "4c");
   ASSERT_EQ(MalformedMessage::NONE, check(bytes));
   const auto& message = view_as<Imbalance>(bytes);
   EXPECT_EQ(16u, message.paired_shares.value());
@@ -75,8 +109,15 @@ TEST(Itch50, reads_a_golden_imbalance) {
 }
 
 TEST(Itch50, reads_a_golden_price_discovery) {
-  const auto bytes = from_hex("4f" PREFIX "4141504c20202020" "59" "00000001" "00000002" "00000003"
-                              "0000000000000004" "00000005" "00000006");
+  const auto bytes = from_hex("4f" PREFIX
+                              "4141504c20202020"
+                              "59"
+                              "00000001"
+                              "00000002"
+                              "00000003"
+                              "0000000000000004"
+                              "00000005"
+                              "00000006");
   ASSERT_EQ(MalformedMessage::NONE, check(bytes));
   const auto& message = view_as<PriceDiscovery>(bytes);
   EXPECT_EQ('Y', message.eligibility);

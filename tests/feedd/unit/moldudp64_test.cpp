@@ -10,7 +10,12 @@ namespace {
 using test::from_hex;
 
 // Session "FEED000001", sequence 258, two messages: "AB" and one byte 0x7f.
-constexpr std::string_view GOLDEN = "46454544303030303031" "0000000000000102" "0002" "00024142" "00017f";
+constexpr std::string_view GOLDEN =
+    "46454544303030303031"
+    "0000000000000102"
+    "0002"
+    "00024142"
+    "00017f";
 
 TEST(MoldPacket, splits_golden_bytes_into_messages) {
   const auto bytes = from_hex(GOLDEN);
@@ -28,11 +33,11 @@ TEST(MoldPacket, every_cut_of_a_packet_is_malformed) {
   MoldPacket packet;
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     const auto reason = packet.parse(Bytes(bytes).first(length));
-    const auto expected = length < 20    ? MalformedPacket::SHORT_HEADER
-                          : length < 22  ? MalformedPacket::BLOCK_LENGTH_CUT
-                          : length < 24  ? MalformedPacket::BLOCK_CUT
-                          : length < 26  ? MalformedPacket::BLOCK_LENGTH_CUT
-                                         : MalformedPacket::BLOCK_CUT;
+    const auto expected = length < 20   ? MalformedPacket::SHORT_HEADER
+                          : length < 22 ? MalformedPacket::BLOCK_LENGTH_CUT
+                          : length < 24 ? MalformedPacket::BLOCK_CUT
+                          : length < 26 ? MalformedPacket::BLOCK_LENGTH_CUT
+                                        : MalformedPacket::BLOCK_CUT;
     EXPECT_EQ(expected, reason) << length;
   }
 }
@@ -81,7 +86,10 @@ TEST(MoldPacket, a_datagram_full_of_empty_messages_is_split) {
 
 TEST(RetransmissionRequest, is_encoded_as_a_header) {
   const RetransmissionRequest request{test::session_named("FEED000001"), 258, 64};
-  EXPECT_EQ(from_hex("46454544303030303031" "0000000000000102" "0040"), test::bytes_of(encode(request)));
+  EXPECT_EQ(from_hex("46454544303030303031"
+                     "0000000000000102"
+                     "0040"),
+            test::bytes_of(encode(request)));
 }
 
 }  // namespace

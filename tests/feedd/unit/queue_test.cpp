@@ -17,8 +17,7 @@ class QueueTest : public SharedMemoryTest {
         options(schema::RegionKind::INTENTS_RING, capacity, sizeof(schema::OrderIntent), "intents.ring"));
   }
   [[nodiscard]] Region gateway() const {
-    return Region::create(
-        options(schema::RegionKind::GATEWAY_STATE, 1, sizeof(schema::GatewayState), "gateway.state"));
+    return Region::create(options(schema::RegionKind::GATEWAY_STATE, 1, sizeof(schema::GatewayState), "gateway.state"));
   }
   static schema::GatewayState& state_of(const Region& region) {
     return *reinterpret_cast<schema::GatewayState*>(region.records());

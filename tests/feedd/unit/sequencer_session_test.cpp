@@ -80,7 +80,7 @@ TEST_F(SequencerSessionTest, packets_of_different_sessions_do_not_add_up) {
 }
 
 TEST_F(SequencerSessionTest, after_silence_one_packet_is_enough) {
-  now_ns += 1000 * MS - 1;
+  now_ns += SESSION_CHANGE_SILENCE_NS - 1;
   feed_of("DAY2", 1);
   EXPECT_EQ("", heard());
   now_ns += 1;
@@ -91,9 +91,9 @@ TEST_F(SequencerSessionTest, after_silence_one_packet_is_enough) {
 }
 
 TEST_F(SequencerSessionTest, a_heartbeat_ends_the_silence) {
-  now_ns += 900 * MS;
+  now_ns += SESSION_CHANGE_SILENCE_NS - MS;
   heartbeat(3);
-  now_ns += 900 * MS;
+  now_ns += SESSION_CHANGE_SILENCE_NS - MS;
   feed_of("STRAY", 1);
   EXPECT_EQ("", heard());
 }
@@ -133,8 +133,8 @@ TEST_F(SequencerSessionTest, the_repeated_end_of_the_session_before_never_brings
   heartbeat(3, MOLD_END_OF_SESSION);
   feed_of("DAY2", 1);
   ASSERT_EQ("> < 1 ", heard());
-  for (int second = 0; second < 5; ++second) {
-    now_ns += 1000 * MS;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    now_ns += SESSION_CHANGE_SILENCE_NS;
     heartbeat(3, MOLD_END_OF_SESSION);
   }
   feed_of("DAY2", 2);
@@ -156,7 +156,7 @@ TEST_F(SequencerSessionTest, a_wrong_change_heals) {
 TEST_F(SequencerSessionTest, a_wrong_change_heals_after_silence_too) {
   for (int packet = 0; packet < 3; ++packet) feed_of("STRAY", 1);
   ASSERT_EQ("< 1 ", heard());
-  now_ns += 1000 * MS;
+  now_ns += SESSION_CHANGE_SILENCE_NS;
   feed(1, 3);
   EXPECT_EQ("< 1 2 3 ", heard());
 }

@@ -48,8 +48,7 @@ class IntentProducer {
 
 class IntentConsumer {
  public:
-  explicit IntentConsumer(schema::GatewayState& state) noexcept
-      : state_(reinterpret_cast<std::uint64_t*>(&state)) {}
+  explicit IntentConsumer(schema::GatewayState& state) noexcept : state_(reinterpret_cast<std::uint64_t*>(&state)) {}
 
   // Takes over a generation behind what was pushed to an earlier consumer: a restarted gateway answers no
   // intent of before. (Nothing can be pushed to a generation that was never attached.) The region must outlive

@@ -35,14 +35,14 @@ class RegionError : public std::runtime_error {
 };
 
 struct RegionOptions {
-  std::string path;                  // final name; its directory must exist and be writable
+  std::string path;  // final name; its directory must exist and be writable
   schema::RegionKind kind = schema::RegionKind::NONE;
   std::uint64_t capacity_records = 0;
-  std::uint32_t record_bytes = 0;    // the schema's size of this kind's record
-  std::uint64_t extra_bytes = 0;     // after the records (stats values)
+  std::uint32_t record_bytes = 0;  // the schema's size of this kind's record
+  std::uint64_t extra_bytes = 0;   // after the records (stats values)
   std::uint64_t peer_generation = 0;
-  bool require_huge_pages = false;   // refuse when the directory is not on hugetlbfs
-  bool lock_memory = true;           // mlock; a refusal by RLIMIT_MEMLOCK is reported by locked()
+  bool require_huge_pages = false;            // refuse when the directory is not on hugetlbfs
+  bool lock_memory = true;                    // mlock; a refusal by RLIMIT_MEMLOCK is reported by locked()
   std::function<void(std::byte* base)> fill;  // writes what must be there at birth (stats descriptors)
 };
 

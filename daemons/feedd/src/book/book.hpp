@@ -56,8 +56,8 @@ struct BookChange {
   bool book_changed = false;
   bool top_changed = false;
   std::uint32_t depth = NO_DEPTH;  // levels better than the best one touched: 0 = the top
-  std::int64_t price = 0;      // of the order before the change
-  std::uint64_t quantity = 0;  // of the order before the change
+  std::int64_t price = 0;          // of the order before the change
+  std::uint64_t quantity = 0;      // of the order before the change
 };
 
 class BookEngine {
@@ -69,8 +69,7 @@ class BookEngine {
   BookChange add(Book& book, std::uint32_t instrument_id, std::uint64_t reference, schema::Side side,
                  std::int64_t price, std::uint64_t quantity) noexcept;
   // An execution or a partial cancel: `quantity` less.
-  BookChange reduce(Book& book, std::uint32_t instrument_id, std::uint64_t reference,
-                    std::uint64_t quantity) noexcept;
+  BookChange reduce(Book& book, std::uint32_t instrument_id, std::uint64_t reference, std::uint64_t quantity) noexcept;
   BookChange remove(Book& book, std::uint32_t instrument_id, std::uint64_t reference) noexcept;
   // The original order gives way to a new one of the same side.
   BookChange replace(Book& book, std::uint32_t instrument_id, std::uint64_t original_reference,

@@ -70,8 +70,7 @@ inline std::uint32_t BookEngine::level_take(BookSide& side, std::int64_t key, st
 }
 
 // nullptr with the result set when the order is not there or not of this instrument.
-inline Order* BookEngine::find_in(std::uint32_t instrument_id, std::uint64_t reference,
-                                  BookChange& change) noexcept {
+inline Order* BookEngine::find_in(std::uint32_t instrument_id, std::uint64_t reference, BookChange& change) noexcept {
   Order* const order = orders_.find(reference);
   if (order == nullptr) {
     change.result = BookResult::UNKNOWN_REFERENCE;
@@ -112,8 +111,8 @@ inline std::uint32_t BookEngine::take(BookSide& side, Order* order, std::uint64_
   return depth;
 }
 
-inline BookChange BookEngine::add(Book& book, std::uint32_t instrument_id, std::uint64_t reference,
-                                  schema::Side side, std::int64_t price, std::uint64_t quantity) noexcept {
+inline BookChange BookEngine::add(Book& book, std::uint32_t instrument_id, std::uint64_t reference, schema::Side side,
+                                  std::int64_t price, std::uint64_t quantity) noexcept {
   BookChange change{.side = side, .price = price, .quantity = quantity};
   change.result = enter(book.side(side), {reference, price, quantity, instrument_id, side, {}}, change.depth);
   change.book_changed = change.result == BookResult::OK;

@@ -284,7 +284,8 @@ inline constexpr std::size_t MALFORMED_MESSAGE_REASONS = 5;
 [[nodiscard]] inline MalformedMessage check(Bytes message) noexcept {
   if (message.empty()) return MalformedMessage::EMPTY;
   const std::size_t expected_bytes = MESSAGE_BYTES[static_cast<std::uint8_t>(message[0])];
-  if (message.size() == expected_bytes) [[likely]] return MalformedMessage::NONE;
+  if (message.size() == expected_bytes) [[likely]]
+    return MalformedMessage::NONE;
   if (expected_bytes == 0) return MalformedMessage::UNKNOWN_TYPE;
   return message.size() < expected_bytes ? MalformedMessage::TOO_SHORT : MalformedMessage::TOO_LONG;
 }

@@ -11,8 +11,8 @@ constexpr std::size_t BLOCKS_MAX = (MOLD_PAYLOAD_BYTES_MAX - sizeof(MoldHeader))
 
 std::string_view name_of(MalformedPacket reason) noexcept {
   static constexpr std::array<std::string_view, MALFORMED_PACKET_REASONS> NAMES = {
-      "none",        "short_header", "oversize", "sequence_zero", "sequence_overflow", "block_length_cut",
-      "block_cut",   "trailing_bytes"};
+      "none",      "short_header",  "oversize", "sequence_zero", "sequence_overflow", "block_length_cut",
+      "block_cut", "trailing_bytes"};
   return NAMES[static_cast<std::size_t>(reason)];
 }
 

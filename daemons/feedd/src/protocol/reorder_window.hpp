@@ -95,9 +95,7 @@ class ReorderWindow {
   }
 
  private:
-  [[nodiscard]] std::uint64_t index_of(std::uint64_t sequence) const noexcept {
-    return sequence & (slots_.size() - 1);
-  }
+  [[nodiscard]] std::uint64_t index_of(std::uint64_t sequence) const noexcept { return sequence & (slots_.size() - 1); }
 
   std::uint64_t capacity_;
   std::vector<Slot> slots_;

@@ -4,8 +4,7 @@
 
 namespace hft::feedd {
 
-Sequencer::Sequencer(const SequencerOptions& options)
-    : options_(options), window_(options.reorder_window_messages) {
+Sequencer::Sequencer(const SequencerOptions& options) : options_(options), window_(options.reorder_window_messages) {
   assert(options.reorder_window_messages != 0 && options.request_messages_max != 0);
   assert(options.lines == 1 || options.lines == 2);
 }

@@ -50,8 +50,8 @@ enum class Join : std::uint8_t {
 
 // Packets of one other session in a row, with none of the current session between them, that change the session.
 inline constexpr std::uint32_t SESSION_CHANGE_PACKETS = 3;
-// Silence of the current session after which one is enough.
-inline constexpr std::uint64_t SESSION_CHANGE_SILENCE_NS = 1'000'000'000;
+// Silence of the current session after which one is enough: three of MoldUDP64's usual heartbeats missed.
+inline constexpr std::uint64_t SESSION_CHANGE_SILENCE_NS = 3'000'000'000;
 
 struct SequencerOptions {
   Join join = Join::START;
@@ -60,8 +60,8 @@ struct SequencerOptions {
   std::uint64_t request_interval_ns = 5'000'000;
   // A reply is one datagram, so asking for more at a time gains nothing.
   std::uint16_t request_messages_max = 64;
-  bool requests = false;     // a retransmission server is configured
-  std::uint8_t lines = 2;    // 1 or 2
+  bool requests = false;   // a retransmission server is configured
+  std::uint8_t lines = 2;  // 1 or 2
 };
 
 struct SequencerCounters {
@@ -70,12 +70,12 @@ struct SequencerCounters {
   std::array<std::uint64_t, MALFORMED_PACKET_REASONS> malformed_packets{};
   std::uint64_t heartbeats = 0;
   std::uint64_t duplicate_messages = 0;
-  std::uint64_t held_messages = 0;            // had to wait in the window
-  std::uint64_t oversize_messages = 0;        // too long to be held
-  std::uint64_t window_overflow_messages = 0; // dropped beyond the window
+  std::uint64_t held_messages = 0;             // had to wait in the window
+  std::uint64_t oversize_messages = 0;         // too long to be held
+  std::uint64_t window_overflow_messages = 0;  // dropped beyond the window
   std::uint64_t gaps_noticed = 0;
-  std::uint64_t gaps_given_up = 0;            // calls of on_gap
-  std::uint64_t missing_messages = 0;         // sum of their counts
+  std::uint64_t gaps_given_up = 0;     // calls of on_gap
+  std::uint64_t missing_messages = 0;  // sum of their counts
   std::uint64_t requests = 0;
   std::uint64_t sessions = 0;
   std::uint64_t foreign_session_packets = 0;  // of another session that was not begun, on any line
@@ -139,17 +139,17 @@ class Sequencer {
   SequencerCounters counters_;
   MoldSession session_{};
   MoldSession earlier_session_{};
-  MoldSession candidate_session_{};     // of the last packets on the lines, while candidate_packets_ != 0
+  MoldSession candidate_session_{};  // of the last packets on the lines, while candidate_packets_ != 0
   std::uint32_t candidate_packets_ = 0;
-  std::uint64_t line_heard_ns_ = 0;     // last packet of the current session on line A or B
+  std::uint64_t line_heard_ns_ = 0;  // last packet of the current session on line A or B
   bool in_session_ = false;
   bool has_earlier_session_ = false;
   bool ended_ = false;
-  bool server_silent_ = false;          // the last gap given up had been asked for in vain
-  std::uint64_t expected_ = 1;          // next sequence to deliver
-  std::uint64_t highest_ = 1;           // one past the highest sequence known to exist
-  std::uint64_t tail_noticed_ns_ = 0;   // when `highest_` last rose
-  std::uint64_t end_sequence_ = 0;      // announced end of session, 0 = none
+  bool server_silent_ = false;         // the last gap given up had been asked for in vain
+  std::uint64_t expected_ = 1;         // next sequence to deliver
+  std::uint64_t highest_ = 1;          // one past the highest sequence known to exist
+  std::uint64_t tail_noticed_ns_ = 0;  // when `highest_` last rose
+  std::uint64_t end_sequence_ = 0;     // announced end of session, 0 = none
   std::array<std::uint64_t, LINES> line_next_{};
   FrontGap front_;
 };

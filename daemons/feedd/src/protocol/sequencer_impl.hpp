@@ -8,8 +8,8 @@ namespace hft::feedd {
 inline constexpr std::uint32_t PREPARE_AHEAD_MESSAGES = 8;
 
 template <MessageSink Sink>
-RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64_t receive_ts_ns,
-                                           std::uint64_t now_ns, Sink& sink) {
+RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns,
+                                           Sink& sink) {
   ++counters_.packets[static_cast<std::size_t>(line)];
   if (const MalformedPacket reason = packet_.parse(payload); reason != MalformedPacket::NONE) {
     ++counters_.malformed_packets[static_cast<std::size_t>(reason)];

@@ -53,12 +53,11 @@ struct BoardUpdate {
 
   template <class Store>
   void store_head(Store store) const {
-    schema::BoardEntry head(0, sequence, instrument.exchange_ts_ns, id, detail.round_lot, PRICE_DECIMALS,
-                            instrument.trade_state, instrument.validity,
-                            static_cast<std::uint8_t>(depth_of(instrument.book.bid)),
-                            static_cast<std::uint8_t>(depth_of(instrument.book.ask)),
-                            static_cast<std::uint8_t>(detail.market_category), 0, detail.last_trade_price,
-                            detail.last_trade_quantity, detail.volume);
+    schema::BoardEntry head(
+        0, sequence, instrument.exchange_ts_ns, id, detail.round_lot, PRICE_DECIMALS, instrument.trade_state,
+        instrument.validity, static_cast<std::uint8_t>(depth_of(instrument.book.bid)),
+        static_cast<std::uint8_t>(depth_of(instrument.book.ask)), static_cast<std::uint8_t>(detail.market_category), 0,
+        detail.last_trade_price, detail.last_trade_quantity, detail.volume);
     std::memcpy(head.mutable_symbol()->Data(), detail.symbol.data(), detail.symbol.size());
     std::array<std::uint64_t, HEAD_WORDS> words;
     std::memcpy(words.data(), &head, sizeof words);

@@ -49,9 +49,8 @@ std::size_t CaptureDecoder::decode_whole_messages(Bytes bytes) {
 void CaptureDecoder::feed_stream(Bytes chunk) {
   // Completes the message that the last chunk cut, byte by byte what it still needs.
   while (!partial_.empty() && !chunk.empty()) {
-    const std::size_t wanted = partial_.size() < LENGTH_BYTES
-                                   ? LENGTH_BYTES
-                                   : LENGTH_BYTES + view_as<U16be>(Bytes(partial_)).value();
+    const std::size_t wanted =
+        partial_.size() < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + view_as<U16be>(Bytes(partial_)).value();
     const std::size_t taken = std::min(wanted - partial_.size(), chunk.size());
     partial_.insert(partial_.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(taken));
     chunk = chunk.subspan(taken);

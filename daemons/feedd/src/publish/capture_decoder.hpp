@@ -44,9 +44,7 @@ class CaptureDecoder {
   // The capture ends: gaps are given up. Returns the bytes of a message that was cut off, 0 for a whole file.
   std::size_t finish();
 
-  void set_midnight_utc_ns(std::uint64_t midnight_utc_ns) noexcept {
-    normalizer_.set_midnight_utc_ns(midnight_utc_ns);
-  }
+  void set_midnight_utc_ns(std::uint64_t midnight_utc_ns) noexcept { normalizer_.set_midnight_utc_ns(midnight_utc_ns); }
 
   // Where the first malformed message or packet lies: offset of its length prefix, or number of the packet.
   struct Problem {
@@ -80,7 +78,7 @@ class CaptureDecoder {
   std::vector<std::byte> partial_;  // a message whose rest comes with the next chunk
   std::uint64_t offset_ = 0;
   std::uint64_t packets_ = 0;
-  bool end_mark_ = false;           // the last length seen was 0
+  bool end_mark_ = false;  // the last length seen was 0
   Problem first_problem_;
 };
 

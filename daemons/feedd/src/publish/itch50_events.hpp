@@ -70,7 +70,8 @@ void Normalizer<Publisher, Clock>::dispatch(const Context& context, Bytes messag
 // A feed joined mid-session names its instruments in the orders only.
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::name(const Context& context, const itch50::Stock& stock) {
-  if (!context.listed || context.instrument.named) [[likely]] return;
+  if (!context.listed || context.instrument.named) [[likely]]
+    return;
   instruments_.name(context.id, stock.text());
 }
 
@@ -87,8 +88,7 @@ void Normalizer<Publisher, Clock>::count_trade(const Context& context, std::int6
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::update_trade_state(const Context& context) {
   const auto& detail = instruments_.detail(context.id);
-  context.instrument.trade_state =
-      detail.operationally_halted ? schema::TradeState::HALTED : detail.listed_state;
+  context.instrument.trade_state = detail.operationally_halted ? schema::TradeState::HALTED : detail.listed_state;
   changed(context);
 }
 
@@ -196,11 +196,9 @@ void Normalizer<Publisher, Clock>::on_type(const Context& context, const itch50:
   const std::int64_t price = message.price_e4.value();
   const std::uint64_t shares = message.shares.value();
   count_trade(context, price, shares);
-  publish(context, schema::EventKind::CROSS,
-          {.code = message.cross_type,
-           .price = price,
-           .quantity = shares,
-           .match_number = message.match_number.value()});
+  publish(
+      context, schema::EventKind::CROSS,
+      {.code = message.cross_type, .price = price, .quantity = shares, .match_number = message.match_number.value()});
 }
 
 template <EventPublisher Publisher, EventClock Clock>

@@ -110,9 +110,8 @@ void Normalizer<Publisher, Clock>::on_type(const Context& context, const itch50:
 
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::on_type(const Context& context, const itch50::OrderCancel& message) {
-  Draft draft{.code = 'X',
-              .quantity = message.canceled_shares.value(),
-              .order_reference = message.order_reference.value()};
+  Draft draft{
+      .code = 'X', .quantity = message.canceled_shares.value(), .order_reference = message.order_reference.value()};
   const BookChange change = on_book(context, draft.flags, [&](Book& book) {
     return engine_.reduce(book, context.id, draft.order_reference, draft.quantity);
   });
@@ -124,9 +123,8 @@ void Normalizer<Publisher, Clock>::on_type(const Context& context, const itch50:
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::on_type(const Context& context, const itch50::OrderDelete& message) {
   Draft draft{.code = 'D', .order_reference = message.order_reference.value()};
-  const BookChange change = on_book(context, draft.flags, [&](Book& book) {
-    return engine_.remove(book, context.id, draft.order_reference);
-  });
+  const BookChange change = on_book(
+      context, draft.flags, [&](Book& book) { return engine_.remove(book, context.id, draft.order_reference); });
   draft.side = change.side;
   draft.price = change.price;
   draft.quantity = change.quantity;

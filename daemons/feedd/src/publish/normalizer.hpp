@@ -32,11 +32,11 @@ struct NormalizerCounters {
   std::array<std::uint64_t, 256> messages_by_type{};  // well-formed ones
   std::array<std::uint64_t, itch50::MALFORMED_MESSAGE_REASONS> malformed_messages{};
   std::array<std::uint64_t, BOOK_RESULTS> book_results{};  // by BookResult; OK is not counted
-  std::uint64_t messages = 0;                   // delivered to on_message, malformed ones too
-  std::uint64_t events = 0;                     // published
-  std::uint64_t board_entries = 0;              // written
-  std::uint64_t instruments_out_of_range = 0;   // book messages of a locate without a book
-  std::uint64_t unknown_sides = 0;              // adds that are neither buy nor sell: not entered
+  std::uint64_t messages = 0;                              // delivered to on_message, malformed ones too
+  std::uint64_t events = 0;                                // published
+  std::uint64_t board_entries = 0;                         // written
+  std::uint64_t instruments_out_of_range = 0;              // book messages of a locate without a book
+  std::uint64_t unknown_sides = 0;                         // adds that are neither buy nor sell: not entered
 };
 
 template <EventPublisher Publisher, EventClock Clock>
@@ -138,12 +138,12 @@ class Normalizer {
   NormalizerCounters counters_;
   schema::BookValidity feed_validity_ = schema::BookValidity::NO_BOOK;  // what a new book starts with
   std::uint64_t ring_sequence_ = 0;
-  std::uint64_t feed_sequence_ = 0;    // of the last message or gap
-  std::uint64_t exchange_ts_ns_ = 0;   // of the last message
+  std::uint64_t feed_sequence_ = 0;   // of the last message or gap
+  std::uint64_t exchange_ts_ns_ = 0;  // of the last message
 };
 
 }  // namespace hft::feedd
 
-#include "publish/normalizer_impl.hpp"
 #include "publish/itch50_events.hpp"
 #include "publish/itch50_orders.hpp"
+#include "publish/normalizer_impl.hpp"

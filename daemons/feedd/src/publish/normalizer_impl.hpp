@@ -33,11 +33,11 @@ void Normalizer<Publisher, Clock>::on_message(std::uint64_t feed_sequence, Bytes
   const auto reason = itch50::check(message);
   if (feed_validity_ == schema::BookValidity::NO_BOOK) [[unlikely]] {
     const bool from_the_start = feed_sequence == 1 && reason == itch50::MalformedMessage::NONE &&
-                                message[0] == std::byte{'S'} &&
-                                view_as<itch50::SystemEvent>(message).event_code == 'O';
+                                message[0] == std::byte{'S'} && view_as<itch50::SystemEvent>(message).event_code == 'O';
     feed_validity_ = from_the_start ? schema::BookValidity::VALID : schema::BookValidity::PARTIAL;
   }
-  if (reason != itch50::MalformedMessage::NONE) [[unlikely]] return skip(reason, message);
+  if (reason != itch50::MalformedMessage::NONE) [[unlikely]]
+    return skip(reason, message);
 
   const auto& prefix = view_as<itch50::Prefix>(message);
   ++counters_.messages_by_type[static_cast<std::uint8_t>(prefix.type)];
@@ -45,7 +45,8 @@ void Normalizer<Publisher, Clock>::on_message(std::uint64_t feed_sequence, Bytes
   const std::uint32_t id = prefix.stock_locate.value();
   const bool listed = instruments_.lists(id);
   Instrument& instrument = listed ? instruments_.at(id) : id == 0 ? whole_feed_ : unlisted_;
-  if (listed && instrument.validity == schema::BookValidity::NO_BOOK) [[unlikely]] introduce(id);
+  if (listed && instrument.validity == schema::BookValidity::NO_BOOK) [[unlikely]]
+    introduce(id);
   dispatch({id, listed, instrument, exchange_ts_ns_, meta, prefix.type}, message);
 }
 

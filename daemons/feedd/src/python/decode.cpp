@@ -22,9 +22,7 @@ using feedd::CaptureDecoder;
 using Rows = nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>, nb::c_contig>;
 using Numbers = nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>, nb::c_contig>;
 
-feedd::Bytes bytes_of(const nb::bytes& data) {
-  return {static_cast<const std::byte*>(data.data()), data.size()};
-}
+feedd::Bytes bytes_of(const nb::bytes& data) { return {static_cast<const std::byte*>(data.data()), data.size()}; }
 
 // Hands a vector over to numpy without copying.
 template <class Element>
@@ -104,9 +102,14 @@ nb::dict packet_counts(const CaptureDecoder& decoder) {
 
 // By feedd::BookResult.
 nb::dict book_problems(const CaptureDecoder& decoder) {
-  constexpr std::array<const char*, feedd::BOOK_RESULTS> NAMES = {
-      "ok",           "unknown_reference", "duplicate_reference", "excess_quantity", "instrument_mismatch",
-      "zero_quantity", "orders_full",      "levels_full"};
+  constexpr std::array<const char*, feedd::BOOK_RESULTS> NAMES = {"ok",
+                                                                  "unknown_reference",
+                                                                  "duplicate_reference",
+                                                                  "excess_quantity",
+                                                                  "instrument_mismatch",
+                                                                  "zero_quantity",
+                                                                  "orders_full",
+                                                                  "levels_full"};
   nb::dict made;
   for (std::size_t result = 1; result < NAMES.size(); ++result) {
     made[NAMES[result]] = decoder.counters().book_results[result];
@@ -135,8 +138,8 @@ std::uint64_t midnight_of(const std::string& date) {
 std::string date_of(std::uint64_t realtime_ns) {
   const auto date = feedd::new_york_date(realtime_ns);
   char text[16];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()));
   return text;
 }
 
@@ -145,13 +148,15 @@ std::string date_of(std::uint64_t realtime_ns) {
 void bind_decode(nb::module_& module) {
   nb::class_<CaptureDecoder>(module, "CaptureDecoder", "feedd's decoder on a capture (publish/capture_decoder.hpp).")
       .def("__init__", &construct, "midnight_utc_ns"_a, "instruments"_a, "orders"_a, "levels"_a)
-      .def("feed_stream", [](CaptureDecoder& self, const nb::bytes& chunk) { self.feed_stream(bytes_of(chunk)); },
-           "chunk"_a, "Length-prefixed messages; chunks may end anywhere.")
-      .def("feed_packet",
-           [](CaptureDecoder& self, const nb::bytes& payload, std::uint64_t capture_ts_ns) {
-             self.feed_packet(bytes_of(payload), capture_ts_ns);
-           },
-           "payload"_a, "capture_ts_ns"_a, "One MoldUDP64 packet (UDP payload).")
+      .def(
+          "feed_stream", [](CaptureDecoder& self, const nb::bytes& chunk) { self.feed_stream(bytes_of(chunk)); },
+          "chunk"_a, "Length-prefixed messages; chunks may end anywhere.")
+      .def(
+          "feed_packet",
+          [](CaptureDecoder& self, const nb::bytes& payload, std::uint64_t capture_ts_ns) {
+            self.feed_packet(bytes_of(payload), capture_ts_ns);
+          },
+          "payload"_a, "capture_ts_ns"_a, "One MoldUDP64 packet (UDP payload).")
       .def("finish", &CaptureDecoder::finish, "Ends the capture; returns the bytes of a message that was cut off.")
       .def("set_midnight_utc_ns", &CaptureDecoder::set_midnight_utc_ns, "midnight_utc_ns"_a)
       .def("take_events", &take_events,

@@ -8,8 +8,7 @@ namespace nb = nanobind;
 
 NB_MODULE(_native, module) {
   module.def(
-      "schema_bfbs",
-      [] { return nb::bytes(reinterpret_cast<const char*>(hft::SCHEMA_BFBS), sizeof hft::SCHEMA_BFBS); },
+      "schema_bfbs", [] { return nb::bytes(reinterpret_cast<const char*>(hft::SCHEMA_BFBS), sizeof hft::SCHEMA_BFBS); },
       "The flatc binary schema that this build's records were made from.");
   module.attr("LAYOUT_HASH") = hft::LAYOUT_HASH;
   hft::python::bind_regions(module);

@@ -35,30 +35,33 @@ void bind_queue(nb::module_& module) {
   nb::class_<IntentProducer>(module, "IntentProducer", "braind's end of the intents queue (feedd/queue.hpp).")
       .def("__init__", &construct_producer, "intents"_a, "gateway_state"_a, nb::keep_alive<1, 2>(),
            nb::keep_alive<1, 3>())
-      .def("push",
-           [](IntentProducer& self, nb::handle intent) {
-             return static_cast<int>(self.push(record_from<schema::OrderIntent>(intent)));
-           },
-           "intent"_a)
+      .def(
+          "push",
+          [](IntentProducer& self, nb::handle intent) {
+            return static_cast<int>(self.push(record_from<schema::OrderIntent>(intent)));
+          },
+          "intent"_a)
       .def_prop_ro("sequence", &IntentProducer::sequence)
       .def_prop_ro("address", [](const IntentProducer& self) { return reinterpret_cast<std::uintptr_t>(&self); });
   nb::class_<IntentConsumer>(module, "IntentConsumer", "The gateway's end of the intents queue.")
       .def("__init__", &construct_consumer, "gateway_state"_a, nb::keep_alive<1, 2>())
-      .def("attach",
-           [](IntentConsumer& self, const Region& intents) {
-             require_kind(intents, {RegionKind::INTENTS_RING});
-             self.attach(intents);
-           },
-           "intents"_a, nb::keep_alive<1, 2>())
-      .def("pop",
-           [](IntentConsumer& self, nb::handle out) {
-             if (!self.attached()) throw RegionError("IntentConsumer: not attached to an intents region");
-             schema::OrderIntent intent;
-             if (!self.pop(intent)) return false;
-             record_into(intent, out);
-             return true;
-           },
-           "out"_a)
+      .def(
+          "attach",
+          [](IntentConsumer& self, const Region& intents) {
+            require_kind(intents, {RegionKind::INTENTS_RING});
+            self.attach(intents);
+          },
+          "intents"_a, nb::keep_alive<1, 2>())
+      .def(
+          "pop",
+          [](IntentConsumer& self, nb::handle out) {
+            if (!self.attached()) throw RegionError("IntentConsumer: not attached to an intents region");
+            schema::OrderIntent intent;
+            if (!self.pop(intent)) return false;
+            record_into(intent, out);
+            return true;
+          },
+          "out"_a)
       .def("commit", &IntentConsumer::commit)
       .def_prop_ro("cursor", &IntentConsumer::cursor);
 }

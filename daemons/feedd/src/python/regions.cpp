@@ -119,7 +119,8 @@ void bind_regions(nb::module_& module) {
              self.retire();
            })
       .def("bytes", [](nb::handle self) { return bytes_of(self); })
-      .def("records", [](nb::handle self, nb::handle dtype) { return records_of(self, dtype); }, "dtype"_a);
+      .def(
+          "records", [](nb::handle self, nb::handle dtype) { return records_of(self, dtype); }, "dtype"_a);
   module.def("load_words", &load_words, "region"_a, "offset_bytes"_a, "count"_a);
   module.attr("RECORDS_OFFSET") = RECORDS_OFFSET;
   module.def("monotonic_ns", &monotonic_ns, "CLOCK_MONOTONIC in nanoseconds.");

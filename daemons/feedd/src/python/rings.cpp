@@ -43,18 +43,20 @@ void bind_rings(nb::module_& module) {
       .def("__init__", &construct_reader, "region"_a, "cursor"_a = 0, nb::keep_alive<1, 2>())
       .def("poll", &RingReaderHandle::poll_spinning, "count_max"_a, "spins_max"_a = 0)
       .def("validate", &RingReaderHandle::validate)
-      .def("advance",
-           [](RingReaderHandle& self, std::int64_t count) {
-             if (!self.advance(count)) throw nb::value_error("advance beyond the last grant");
-           },
-           "count"_a)
-      .def("seek",
-           [](RingReaderHandle& self, std::uint64_t sequence) {
-             self.ring.seek(sequence);
-             self.grant = {sequence + 1, 0};
-             self.advanced = 0;
-           },
-           "sequence"_a)
+      .def(
+          "advance",
+          [](RingReaderHandle& self, std::int64_t count) {
+            if (!self.advance(count)) throw nb::value_error("advance beyond the last grant");
+          },
+          "count"_a)
+      .def(
+          "seek",
+          [](RingReaderHandle& self, std::uint64_t sequence) {
+            self.ring.seek(sequence);
+            self.grant = {sequence + 1, 0};
+            self.advanced = 0;
+          },
+          "sequence"_a)
       .def_prop_ro("start", &RingReaderHandle::start)
       .def_prop_ro("cursor", [](const RingReaderHandle& self) { return self.ring.cursor(); })
       .def_prop_ro("head", [](const RingReaderHandle& self) { return self.ring.head(); })
@@ -63,8 +65,9 @@ void bind_rings(nb::module_& module) {
       .def_prop_ro("address", [](const RingReaderHandle& self) { return reinterpret_cast<std::uintptr_t>(&self); });
   nb::class_<Writer>(module, "RingWriter", "The writer of a ring of 128-byte records.")
       .def("__init__", &construct_writer, "region"_a, nb::keep_alive<1, 2>())
-      .def("publish",
-           [](Writer& self, nb::handle record) { return self.publish(record_from<Record128>(record)); }, "record"_a)
+      .def(
+          "publish", [](Writer& self, nb::handle record) { return self.publish(record_from<Record128>(record)); },
+          "record"_a)
       .def("publish_many", &publish_many, "records"_a)
       .def_prop_ro("sequence", &Writer::sequence)
       .def_prop_ro("address", [](const Writer& self) { return reinterpret_cast<std::uintptr_t>(&self); });

@@ -56,8 +56,7 @@ struct FileSystem {
 
 // hugetlbfs mounts without a size limit report no free blocks; the pool they draw from does.
 std::uint64_t free_huge_bytes(std::uint64_t page_bytes) {
-  std::ifstream pool("/sys/kernel/mm/hugepages/hugepages-" + std::to_string(page_bytes / 1024) +
-                     "kB/free_hugepages");
+  std::ifstream pool("/sys/kernel/mm/hugepages/hugepages-" + std::to_string(page_bytes / 1024) + "kB/free_hugepages");
   std::uint64_t pages = 0;
   pool >> pages;
   return pages * page_bytes;
@@ -105,8 +104,8 @@ void check_shape(schema::RegionKind kind, std::uint64_t capacity_records, std::u
   }
   constexpr std::uint64_t BYTES_MAX = 1ull << 40;
   if (record_bytes == 0 || capacity_records == 0 || capacity_records > BYTES_MAX / record_bytes) {
-    throw RegionError(path + ": " + std::to_string(capacity_records) + " records of " +
-                      std::to_string(record_bytes) + " bytes");
+    throw RegionError(path + ": " + std::to_string(capacity_records) + " records of " + std::to_string(record_bytes) +
+                      " bytes");
   }
 }
 
@@ -131,8 +130,8 @@ class Temporary {
 std::uint64_t mark_retired(int old_descriptor) noexcept {
   struct stat info {};
   if (::fstat(old_descriptor, &info) != 0 || info.st_size < static_cast<off_t>(RECORDS_OFFSET)) return 0;
-  void* map = ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ | PROT_WRITE, MAP_SHARED,
-                     old_descriptor, 0);
+  void* map =
+      ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ | PROT_WRITE, MAP_SHARED, old_descriptor, 0);
   if (map == MAP_FAILED) return 0;
   auto* header = static_cast<std::uint64_t*>(map);
   std::uint64_t generation = 0;
@@ -140,8 +139,8 @@ std::uint64_t mark_retired(int old_descriptor) noexcept {
   if (header[0] == REGION_MAGIC) {
     generation = header[3];
     // Pairs with the acquire load in retired().
-    control_word(header[STATE_WORD]).store(static_cast<std::uint64_t>(schema::RegionState::RETIRED),
-                                  std::memory_order_release);
+    control_word(header[STATE_WORD])
+        .store(static_cast<std::uint64_t>(schema::RegionState::RETIRED), std::memory_order_release);
   }
   ::munmap(map, static_cast<std::size_t>(info.st_size));
   return generation;
@@ -216,8 +215,8 @@ Region Region::create(const RegionOptions& options) {
   if (options.require_huge_pages && !fs.huge) {
     throw RegionError(options.path + ": not on hugetlbfs, and run.huge_pages = \"require\"");
   }
-  const std::uint64_t size_bytes = round_up(
-      RECORDS_OFFSET + options.capacity_records * options.record_bytes + options.extra_bytes, fs.page_bytes);
+  const std::uint64_t size_bytes =
+      round_up(RECORDS_OFFSET + options.capacity_records * options.record_bytes + options.extra_bytes, fs.page_bytes);
   // Exhaustion is an error here and not a SIGBUS at the first touch.
   if (const int error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size_bytes)); error != 0) {
     errno = error;

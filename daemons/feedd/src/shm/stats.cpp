@@ -82,8 +82,8 @@ Region StatsBuilder::create(RegionOptions options) {
   options.kind = schema::RegionKind::STATS;
   options.capacity_records = items_.size();
   options.record_bytes = sizeof(schema::StatDescriptor);
-  options.extra_bytes = values_offset + words * sizeof(std::uint64_t) - RECORDS_OFFSET -
-                        items_.size() * sizeof(schema::StatDescriptor);
+  options.extra_bytes =
+      values_offset + words * sizeof(std::uint64_t) - RECORDS_OFFSET - items_.size() * sizeof(schema::StatDescriptor);
   options.fill = [this, values_offset, &word_offset](std::byte* base) {
     auto* descriptors = reinterpret_cast<schema::StatDescriptor*>(base + RECORDS_OFFSET);
     for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -91,10 +91,10 @@ Region StatsBuilder::create(RegionOptions options) {
       std::array<std::uint8_t, 56> name{};
       std::array<std::uint8_t, 16> unit{};
       std::array<std::uint8_t, 40> labels{};
-      descriptors[i] = schema::StatDescriptor(
-          padded(item.name, name), padded(item.unit, unit), padded(item.labels, labels),
-          values_offset + word_offset[i] * sizeof(std::uint64_t), static_cast<std::uint32_t>(words_of(item.kind)),
-          item.kind, item.writer, 0);
+      descriptors[i] =
+          schema::StatDescriptor(padded(item.name, name), padded(item.unit, unit), padded(item.labels, labels),
+                                 values_offset + word_offset[i] * sizeof(std::uint64_t),
+                                 static_cast<std::uint32_t>(words_of(item.kind)), item.kind, item.writer, 0);
     }
   };
   return Region::create(options);
@@ -102,8 +102,6 @@ Region StatsBuilder::create(RegionOptions options) {
 
 Counter stat_counter(const Region& stats, std::size_t index) noexcept { return Counter(value_of(stats, index)); }
 
-Histogram stat_histogram(const Region& stats, std::size_t index) noexcept {
-  return Histogram(value_of(stats, index));
-}
+Histogram stat_histogram(const Region& stats, std::size_t index) noexcept { return Histogram(value_of(stats, index)); }
 
 }  // namespace hft
