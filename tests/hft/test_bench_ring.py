@@ -24,6 +24,7 @@ from hft.bench.verdict import (
     figures,
     targets,
 )
+from hft.cli import main
 
 SHARED_MEMORY = Path("/dev/shm")
 GOOD = {
@@ -87,6 +88,14 @@ def test_the_nearest_distance_that_every_row_met_quietly_is_judged_at() -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="hand-over between cores needs two of them")
+def test_a_peer_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert main(["bench", "ring"]) == 2
+    assert "make bench" in capsys.readouterr().err
+
+
 def test_a_short_run_measures_every_way_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before = set(SHARED_MEMORY.iterdir())
     done = subprocess.run(
