@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ class TrainableNetwork(nn.Module):
         )
 
 
-class _Row(nn.Module):
+class _Row(nn.Module, ABC):
     """One raw row (1, inputs) → probabilities (1, 3)."""
 
     def __init__(self, network: Network) -> None:
@@ -102,8 +103,9 @@ class _Row(nn.Module):
         mean, scale = self.get_buffer("mean"), self.get_buffer("scale")
         return torch.clamp((row - mean) * scale, -CLIP, CLIP)
 
+    @abstractmethod
     def layer(self, k: int, x: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Layer k without its activation."""
 
     def forward(self, row: Tensor) -> Tensor:
         x = self.normalized(row)
