@@ -80,3 +80,9 @@ intent_push = NativeFunction("intent_push", types.int32, types.uint64, types.uin
 ring_publish = NativeFunction("ring_publish", types.uint64, types.uint64, types.uint64)
 # (StatsWriter.value_address of a histogram, value)
 histogram_record = NativeFunction("histogram_record", types.void, types.uint64, types.uint64)
+# (address of a control word) -> its value, loaded with acquire
+load_word = NativeFunction("load_word", types.uint64, types.uint64)
+# (ProgressWriter.address, consumed, produced, lag_records): one more round of this loop
+progress_round = NativeFunction(
+    "progress_round", types.void, types.uint64, types.uint64, types.uint64, types.uint64
+)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 CORE_MAX = 1023  # CPU_SETSIZE - 1
+# sockaddr_un holds 107 bytes: a slash and the longest socket name of hft.control fit behind it.
+CONTROL_DIRECTORY_BYTES_MAX = 90
 Core = Annotated[int, Meta(ge=-1, le=CORE_MAX)]
 Idle = Literal["spin", "backoff"]
 
@@ -44,6 +47,8 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True):
     directory: str = "/dev/hugepages/hft"
     huge_pages: Literal["require", "allow_small"] = "require"
     mode: Literal["observe", "paper", "live"] = "observe"
+    control_directory: str = "/run/hft"
+    heartbeat_interval_ms: Annotated[int, Meta(ge=1, le=1000)] = 10
 
 
 class Cores(Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,12 +111,44 @@ class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     order_quantity: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
 
 
+class Alert(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told of a kill; every hook has a time-out and none is waited for."""
+
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+    timeout_s: Annotated[float, Meta(ge=0.1, le=60.0)] = 5.0
+
+
+class Exporter(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where `watchd exporter` listens."""
+
+    listen: str = "127.0.0.1:9482"
+
+
+class Watchd(Struct, frozen=True, forbid_unknown_fields=True):
+    """Watchd's section: deadlines, what it remembers, who may order it about."""
+
+    state_directory: str = "/var/lib/hft/watchd"
+    pass_interval_ms: Annotated[int, Meta(ge=1, le=1000)] = 10
+    lease_ms: Annotated[int, Meta(ge=2, le=10_000)] = 100
+    deadline_ms: Annotated[int, Meta(ge=2, le=60_000)] = 30
+    heartbeat_deadline_ms: Annotated[int, Meta(ge=2, le=60_000)] = 300
+    warmup_deadline_s: Annotated[float, Meta(ge=0.1, le=3600.0)] = 300.0
+    drain_deadline_ms: Annotated[int, Meta(ge=1, le=60_000)] = 2000
+    arm_on_start: bool | None = None  # None: only in mode "paper"
+    operators_group: str = ""  # "": watchd's own group
+    realtime_priority: Annotated[int, Meta(ge=0, le=99)] = 0
+    alert: Alert = Alert()
+    exporter: Exporter = Exporter()
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file, checked."""
 
     run: Run = Run()
     cores: Cores = Cores()
     feedd: Feedd
+    watchd: Watchd = Watchd()
     braind: Braind | None = None  # None: the file has no [braind], feedd runs alone
 
 
@@ -138,6 +175,7 @@ def parse(text: str) -> Config:
         raise _named(str(error)) from None
     _check_run(config)
     _check_feed(config.feedd.feed)
+    _check_watchd(config)
     if config.braind is not None:
         _check_braind(config.braind)
     return config
@@ -163,8 +201,13 @@ def _named(message: str) -> ConfigError:
 
 
 def _check_run(config: Config) -> None:
-    if not config.run.directory.startswith("/") or "\0" in config.run.directory:
-        raise ConfigError("run.directory", f'"{config.run.directory}" is not an absolute path')
+    _check_absolute("run.directory", config.run.directory)
+    _check_absolute("run.control_directory", config.run.control_directory)
+    if len(os.fsencode(config.run.control_directory)) > CONTROL_DIRECTORY_BYTES_MAX:
+        raise ConfigError(
+            "run.control_directory",
+            f"longer than {CONTROL_DIRECTORY_BYTES_MAX} bytes: its sockets would have no address",
+        )
     capacity = config.feedd.capacity
     _check_power_of_two("feedd.capacity.market_ring_records", capacity.market_ring_records)
     _check_power_of_two("feedd.capacity.updates_ring_records", capacity.updates_ring_records)
@@ -202,6 +245,37 @@ def _check_feed(feed: Feed) -> None:
             "feedd.feed.trading_date",
             f'"{feed.trading_date}" is neither "today" nor a date from 2007-01-01 to 2099-12-31',
         )
+
+
+def _check_watchd(config: Config) -> None:
+    watchd, run = config.watchd, config.run
+    _check_absolute("watchd.state_directory", watchd.state_directory)
+    if watchd.lease_ms < 2 * watchd.pass_interval_ms:
+        raise ConfigError(
+            "watchd.lease_ms", f"{watchd.lease_ms} is less than two passes (watchd.pass_interval_ms)"
+        )
+    if watchd.deadline_ms < 2 * watchd.pass_interval_ms:
+        raise ConfigError(
+            "watchd.deadline_ms", f"{watchd.deadline_ms} is less than two passes (watchd.pass_interval_ms)"
+        )
+    if watchd.heartbeat_deadline_ms < 2 * run.heartbeat_interval_ms:
+        raise ConfigError(
+            "watchd.heartbeat_deadline_ms",
+            f"{watchd.heartbeat_deadline_ms} is less than two heartbeats (run.heartbeat_interval_ms)",
+        )
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}|", watchd.operators_group, re.ASCII):
+        raise ConfigError("watchd.operators_group", f'"{watchd.operators_group}" is not a group name')
+    _check_endpoint("watchd.exporter.listen", watchd.exporter.listen)
+    alert = watchd.alert
+    if alert.command and not alert.command[0].startswith("/"):
+        raise ConfigError("watchd.alert.command[0]", f'"{alert.command[0]}" is not an absolute path')
+    if alert.webhook and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", alert.webhook, re.ASCII):
+        raise ConfigError("watchd.alert.webhook", f'"{alert.webhook}" is not an http or https address')
+
+
+def _check_absolute(key: str, path: str) -> None:
+    if not path.startswith("/") or "\0" in path:
+        raise ConfigError(key, f'"{path}" is not an absolute path')
 
 
 def _check_braind(braind: Braind) -> None:

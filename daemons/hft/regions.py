@@ -26,17 +26,22 @@ from __future__ import annotations
 from typing import Final
 
 from hft._native import (
+    FENCE_INSTRUMENTS,
+    FENCE_STRATEGIES,
     RECORDS_OFFSET,
     AlreadyRunning,
     BoardWriter,
     DaemonLock,
+    FenceWriter,
     IntentConsumer,
     IntentProducer,
+    ProgressWriter,
     Region,
     RegionError,
     RegionMissing,
     RingReader,
     RingWriter,
+    fence_token,
     load_words,
     monotonic_ns,
     read_board_entry,
@@ -44,6 +49,8 @@ from hft._native import (
 from hft.layout.dtypes import dtype
 
 __all__ = [
+    "FENCE_INSTRUMENTS",
+    "FENCE_STRATEGIES",
     "FULL",
     "PUSHED",
     "RECORDS_OFFSET",
@@ -51,16 +58,20 @@ __all__ = [
     "AlreadyRunning",
     "BoardWriter",
     "DaemonLock",
+    "FenceWriter",
     "IntentConsumer",
     "IntentProducer",
+    "ProgressWriter",
     "Region",
     "RegionError",
     "RegionMissing",
     "RingReader",
     "RingWriter",
+    "fence_token",
     "load_words",
     "monotonic_ns",
     "read_board_entry",
+    "read_control_record",
     "read_gateway_state",
 ]
 
@@ -70,9 +81,18 @@ FULL: Final = 1
 WRONG_GENERATION: Final = 2
 
 
+def read_control_record(region: Region, struct_name: str, index: int = 0) -> dict[str, int]:
+    """The scalar words of record `index` by name, each loaded atomically (not one snapshot of all).
+
+    `struct_name` is a schema struct of 64-bit words: ``GatewayState``, ``Fence``, ``LoopProgress``, ``VetoNote``.
+    """
+    layout = dtype(struct_name)
+    words = load_words(region, RECORDS_OFFSET + index * layout.itemsize, layout.itemsize // 8)
+    record = words.view(layout)[0]
+    names = [name for name in layout.names or () if layout[name].shape == ()]
+    return {name: int(record[name]) for name in names}
+
+
 def read_gateway_state(region: Region) -> dict[str, int]:
-    """The words of ``gateway.state`` by name, each loaded atomically (not one snapshot of all)."""
-    layout = dtype("GatewayState")
-    words = load_words(region, RECORDS_OFFSET, layout.itemsize // 8)
-    names = [name for name in layout.names or () if not name.startswith("reserved")]
-    return {name: int(words.view(layout)[0][name]) for name in names}
+    """The words of ``gateway.state`` by name, as `read_control_record` reads them."""
+    return read_control_record(region, "GatewayState")

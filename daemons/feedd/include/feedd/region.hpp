@@ -2,6 +2,7 @@
 //
 //   create:  lock held → "<name>.tmp.<pid>" → fallocate → map, pre-fault, mlock → contents, header LIVE
 //            → the old generation's header says RETIRED → rename over <name>
+//   adopt:   for the two that keep their inode: what is there is used, else created
 //   open:    read-only map → magic, layout hash, kind, size checked → generation remembered
 //
 // Readers look at `retired()` at leisure, open again and go on when the generation has changed; the old
@@ -43,6 +44,7 @@ struct RegionOptions {
   std::uint64_t peer_generation = 0;
   bool require_huge_pages = false;            // refuse when the directory is not on hugetlbfs
   bool lock_memory = true;                    // mlock; a refusal by RLIMIT_MEMLOCK is reported by locked()
+  std::uint32_t mode = 0640;                  // of the file, whatever the umask
   std::function<void(std::byte* base)> fill;  // writes what must be there at birth (stats descriptors)
 };
 
@@ -59,6 +61,11 @@ class Region {
   static Region create(const RegionOptions& options);
   // Read-only. Throws RegionError; a missing file is RegionMissing.
   static Region open(const std::string& path, schema::RegionKind kind);
+  // The same file for writing, without being its creator: operator/veto, whose mode says who may.
+  static Region open_writable(const std::string& path, schema::RegionKind kind);
+  // A region that keeps its inode over its writer's lives (fence, veto): the one that is there, made LIVE again, or a
+  // new one. What is there and can not be used is an error: nothing is repaired in place. Throws RegionError.
+  static Region adopt(const RegionOptions& options);
 
   [[nodiscard]] explicit operator bool() const noexcept { return base_ != nullptr; }
   [[nodiscard]] std::byte* base() const noexcept { return base_; }
@@ -77,11 +84,16 @@ class Region {
   [[nodiscard]] bool retired() const noexcept;
   // Marks this generation as no longer written (clean end of its writer). Writers only.
   void retire() noexcept;
+  // The "no" of the region's writer, a schema::VetoReason; 0 = none. Setting: writers only.
+  [[nodiscard]] std::uint64_t veto() const noexcept;
+  void set_veto(std::uint64_t reason) noexcept;
 
  private:
   std::byte* base_ = nullptr;
   std::size_t size_bytes_ = 0;
   std::string path_;
+  static Region map_file(const std::string& path, schema::RegionKind kind, bool writable);
+
   bool locked_ = false;
   bool writable_ = false;
 };

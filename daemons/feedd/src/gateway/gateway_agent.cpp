@@ -95,8 +95,8 @@ unsigned GatewayAgent::answer_intents(unsigned count_max) noexcept {
 
 schema::RefusalReason GatewayAgent::judge(const schema::OrderIntent& intent, std::uint64_t now_ns) const noexcept {
   if (!well_formed(intent, limits_)) return schema::RefusalReason::MALFORMED_INTENT;
-  if (!fence_.open(now_ns)) return schema::RefusalReason::FENCE_CLOSED;
-  return schema::RefusalReason::NO_VENUE;
+  if (fence_.token() == 0 || !(now_ns < fence_.lease_deadline_ns())) return schema::RefusalReason::FENCE_CLOSED;
+  return schema::RefusalReason::FENCE_CLOSED;
 }
 
 void GatewayAgent::refuse(const schema::OrderIntent& intent, schema::RefusalReason reason,

@@ -8,10 +8,10 @@
 #include <array>
 #include <cstdint>
 
+#include "feedd/fence.hpp"
 #include "feedd/queue.hpp"
 #include "feedd/ring.hpp"
 #include "feedd/stats.hpp"
-#include "gateway/fence.hpp"
 #include "gateway/intent_check.hpp"
 #include "runtime/handover.hpp"
 #include "runtime/stats_registry.hpp"

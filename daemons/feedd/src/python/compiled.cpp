@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "feedd/clock.hpp"
+#include "feedd/progress.hpp"
 #include "feedd/stats.hpp"
 #include "python/bindings.hpp"
 #include "python/handles.hpp"
@@ -48,6 +49,16 @@ void hft_histogram_record(std::uint64_t value_address, std::uint64_t value) noex
   hft::Histogram(reinterpret_cast<std::uint64_t*>(value_address)).record(value);
 }
 
+// A control word of a mapped region (the fence's epoch, say), with acquire.
+std::uint64_t hft_load_word(std::uint64_t address) noexcept {
+  return hft::control_word(*reinterpret_cast<const std::uint64_t*>(address)).load(std::memory_order_acquire);
+}
+
+void hft_progress_round(std::uint64_t handle, std::uint64_t consumed, std::uint64_t produced,
+                        std::uint64_t lag_records) noexcept {
+  reinterpret_cast<hft::ProgressWriter*>(handle)->round(consumed, produced, lag_records);
+}
+
 }  // extern "C"
 
 template <class Function>
@@ -68,6 +79,8 @@ nb::dict c_functions() {
   out["intent_push"] = address_of(&hft_intent_push);
   out["ring_publish"] = address_of(&hft_ring_publish);
   out["histogram_record"] = address_of(&hft_histogram_record);
+  out["load_word"] = address_of(&hft_load_word);
+  out["progress_round"] = address_of(&hft_progress_round);
   return out;
 }
 

@@ -14,6 +14,7 @@ NB_MODULE(_native, module) {
   hft::python::bind_regions(module);
   hft::python::bind_rings(module);
   hft::python::bind_queue(module);
+  hft::python::bind_control(module);
   hft::python::bind_board(module);
   hft::python::bind_stats(module);
   hft::python::bind_compiled(module);

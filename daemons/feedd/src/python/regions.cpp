@@ -56,8 +56,9 @@ nb::object load_words(const Region& region, std::uint64_t offset_bytes, std::uin
   return nb::cast(nb::ndarray<nb::numpy, std::uint64_t, nb::ndim<1>>(data, {count}, owner));
 }
 
-Region create(const std::string& path, std::uint8_t kind, std::uint64_t capacity_records, std::uint32_t record_bytes,
-              bool require_huge_pages, std::uint64_t peer_generation) {
+RegionOptions options_of(const std::string& path, std::uint8_t kind, std::uint64_t capacity_records,
+                         std::uint32_t record_bytes, bool require_huge_pages, std::uint64_t peer_generation,
+                         std::uint32_t mode) {
   RegionOptions options;
   options.path = path;
   options.kind = static_cast<schema::RegionKind>(kind);
@@ -65,7 +66,19 @@ Region create(const std::string& path, std::uint8_t kind, std::uint64_t capacity
   options.record_bytes = record_bytes;
   options.require_huge_pages = require_huge_pages;
   options.peer_generation = peer_generation;
-  return Region::create(options);
+  options.mode = mode;
+  return options;
+}
+
+Region create(const std::string& path, std::uint8_t kind, std::uint64_t capacity_records, std::uint32_t record_bytes,
+              bool require_huge_pages, std::uint64_t peer_generation, std::uint32_t mode) {
+  return Region::create(
+      options_of(path, kind, capacity_records, record_bytes, require_huge_pages, peer_generation, mode));
+}
+
+Region adopt(const std::string& path, std::uint8_t kind, std::uint32_t record_bytes, bool require_huge_pages,
+             std::uint32_t mode) {
+  return Region::adopt(options_of(path, kind, 1, record_bytes, require_huge_pages, 0, mode));
 }
 
 void bind_lock(nb::module_& module) {
@@ -99,8 +112,16 @@ void bind_regions(nb::module_& module) {
             return Region::open(path, static_cast<schema::RegionKind>(kind));
           },
           "path"_a, "kind"_a)
+      .def_static(
+          "open_writable",
+          [](const std::string& path, std::uint8_t kind) {
+            return Region::open_writable(path, static_cast<schema::RegionKind>(kind));
+          },
+          "path"_a, "kind"_a)
       .def_static("create", &create, "path"_a, "kind"_a, "capacity_records"_a, "record_bytes"_a,
-                  "require_huge_pages"_a = false, "peer_generation"_a = 0)
+                  "require_huge_pages"_a = false, "peer_generation"_a = 0, "mode"_a = 0640)
+      .def_static("adopt", &adopt, "path"_a, "kind"_a, "record_bytes"_a, "require_huge_pages"_a = false,
+                  "mode"_a = 0640)
       .def_prop_ro("path", &Region::path)
       .def_prop_ro("generation", &Region::generation)
       .def_prop_ro("capacity_records", &Region::capacity_records)
@@ -118,6 +139,14 @@ void bind_regions(nb::module_& module) {
              require_writable(self);
              self.retire();
            })
+      .def_prop_ro("veto", &Region::veto)
+      .def(
+          "set_veto",
+          [](Region& self, std::uint64_t reason) {
+            require_writable(self);
+            self.set_veto(reason);
+          },
+          "reason"_a)
       .def("bytes", [](nb::handle self) { return bytes_of(self); })
       .def(
           "records", [](nb::handle self, nb::handle dtype) { return records_of(self, dtype); }, "dtype"_a);

@@ -114,13 +114,26 @@ class Section {
 };
 
 constexpr std::int64_t CORE_MAX = 1023;  // CPU_SETSIZE - 1
+// sockaddr_un holds 107 bytes: a slash and a socket's name must fit behind it.
+constexpr std::size_t CONTROL_DIRECTORY_BYTES_MAX = 90;
 
 RunConfig read_run(Section section) {
   RunConfig run;
-  if (const auto directory = section.text("directory")) run.directory = *directory;
-  if (!run.directory.starts_with('/') || run.directory.find('\0') != std::string::npos) {
-    throw ConfigError(section.key("directory"), in_quotes(run.directory) + " is not an absolute path");
+  const auto path = [&section](const std::string& name, std::string& out) {
+    if (const auto given = section.text(name)) out = *given;
+    if (!out.starts_with('/') || out.find('\0') != std::string::npos) {
+      throw ConfigError(section.key(name), in_quotes(out) + " is not an absolute path");
+    }
+  };
+  path("directory", run.directory);
+  path("control_directory", run.control_directory);
+  if (run.control_directory.size() > CONTROL_DIRECTORY_BYTES_MAX) {
+    throw ConfigError(section.key("control_directory"), "longer than " + std::to_string(CONTROL_DIRECTORY_BYTES_MAX) +
+                                                            " bytes: its sockets would have no address");
   }
+  std::uint64_t interval_ms = run.heartbeat_interval_ns / 1'000'000;
+  section.integer("heartbeat_interval_ms", 1, 1000, interval_ms);
+  run.heartbeat_interval_ns = interval_ms * 1'000'000;
   section.choice<bool>("huge_pages", {{"require", true}, {"allow_small", false}}, run.require_huge_pages);
   std::string_view mode;  // nothing can be sent yet, so all modes are the same here
   section.choice<std::string_view>("mode", {{"observe", ""}, {"paper", ""}, {"live", ""}}, mode);
@@ -242,6 +255,7 @@ Config parse_config(std::string_view text) {
   config.feed = read_feed(feedd.section("feed"));
   feedd.finish();
   root.section("braind");  // its keys are checked by braind and by `hft config check`
+  root.section("watchd");  // likewise
   root.finish();
   return config;
 }

@@ -33,6 +33,8 @@ inline constexpr int NOT_PINNED = -1;
 struct RunConfig {
   std::string directory = "/dev/hugepages/hft";
   bool require_huge_pages = true;
+  std::string control_directory = "/run/hft";
+  std::uint64_t heartbeat_interval_ns = 10'000'000;
 };
 
 struct CoresConfig {

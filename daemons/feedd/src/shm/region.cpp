@@ -21,7 +21,10 @@
 namespace hft {
 namespace {
 
-constexpr std::size_t STATE_WORD = 2;  // of RegionHeader, after magic and layout_hash
+// Control words of RegionHeader.
+constexpr std::size_t STATE_WORD = 2;
+constexpr std::size_t VETO_WORD = 10;
+constexpr std::uint64_t SMALL_PAGE_BYTES = 4096;
 
 [[noreturn]] void fail(const std::string& what, const std::string& path) {
   throw RegionError(path + ": " + what + ": " + std::strerror(errno));
@@ -67,7 +70,7 @@ FileSystem file_system_of(int descriptor, const std::string& path) {
   if (::fstatfs(descriptor, &info) != 0) fail("fstatfs", path);
   const auto block = static_cast<std::uint64_t>(info.f_bsize);
   if (info.f_type == HUGETLBFS_MAGIC) return {block, true, free_huge_bytes(block)};
-  return {4096u, false, block * info.f_bavail};
+  return {SMALL_PAGE_BYTES, false, block * info.f_bavail};
 }
 
 // 0: the kind has no record of its own in the schema.
@@ -80,8 +83,9 @@ std::uint32_t schema_record_bytes(schema::RegionKind kind) {
     case schema::RegionKind::INTENTS_RING: return sizeof(schema::OrderIntent);
     case schema::RegionKind::STATS: return sizeof(schema::StatDescriptor);
     case schema::RegionKind::FENCE: return sizeof(schema::Fence);
-    case schema::RegionKind::NONE:
-    case schema::RegionKind::VETO: break;
+    case schema::RegionKind::VETO: return sizeof(schema::VetoNote);
+    case schema::RegionKind::PROGRESS: return sizeof(schema::LoopProgress);
+    case schema::RegionKind::NONE: break;
   }
   return 0;
 }
@@ -210,6 +214,7 @@ Region Region::create(const RegionOptions& options) {
   Descriptor file(::open(temporary_path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (file.get() < 0) fail("create", temporary_path);
   Temporary temporary(temporary_path);
+  if (::fchmod(file.get(), options.mode) != 0) fail("set its mode", temporary_path);
 
   const FileSystem fs = file_system_of(file.get(), temporary_path);
   if (options.require_huge_pages && !fs.huge) {
@@ -250,8 +255,9 @@ Region Region::create(const RegionOptions& options) {
   return region;
 }
 
-Region Region::open(const std::string& path, schema::RegionKind kind) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+Region Region::map_file(const std::string& path, schema::RegionKind kind, bool writable) {
+  const int access = writable ? O_RDWR : O_RDONLY;
+  const Descriptor file(::open(path.c_str(), access | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
     if (errno == ENOENT) throw RegionMissing(path + ": does not exist (is its writer running?)");
     fail("open", path);
@@ -263,15 +269,37 @@ Region Region::open(const std::string& path, schema::RegionKind kind) {
   if (size_bytes < RECORDS_OFFSET) {
     throw RegionError(path + ": " + std::to_string(size_bytes) + " bytes are too short for a region");
   }
-  void* map = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file.get(), 0);
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* map = ::mmap(nullptr, size_bytes, protection, MAP_SHARED | MAP_POPULATE, file.get(), 0);
   if (map == MAP_FAILED) fail("map", path);
 
   Region region;
   region.base_ = static_cast<std::byte*>(map);
   region.size_bytes_ = size_bytes;
   region.path_ = path;
+  region.writable_ = writable;
   check_header(region.header(), kind, size_bytes, path);
   return region;
+}
+
+Region Region::open(const std::string& path, schema::RegionKind kind) { return map_file(path, kind, false); }
+
+Region Region::open_writable(const std::string& path, schema::RegionKind kind) { return map_file(path, kind, true); }
+
+Region Region::adopt(const RegionOptions& options) {
+  try {
+    Region region = map_file(options.path, options.kind, true);
+    if (options.require_huge_pages && region.header().page_bytes() <= SMALL_PAGE_BYTES) {
+      throw RegionError(options.path + ": not on huge pages, and run.huge_pages = \"require\"");
+    }
+    region.locked_ = options.lock_memory && ::mlock(region.base_, region.size_bytes_) == 0;
+    region.header().mutate_writer_pid(static_cast<std::uint32_t>(::getpid()));
+    control_word(reinterpret_cast<std::uint64_t*>(region.base_)[STATE_WORD])
+        .store(static_cast<std::uint64_t>(schema::RegionState::LIVE), std::memory_order_release);
+    return region;
+  } catch (const RegionMissing&) {
+    return create(options);
+  }
 }
 
 bool Region::retired() const noexcept {
@@ -284,6 +312,16 @@ void Region::retire() noexcept {
   assert(writable_);
   control_word(reinterpret_cast<std::uint64_t*>(base_)[STATE_WORD])
       .store(static_cast<std::uint64_t>(schema::RegionState::RETIRED), std::memory_order_release);
+}
+
+std::uint64_t Region::veto() const noexcept {
+  // Pairs with the release store in set_veto.
+  return control_word(reinterpret_cast<const std::uint64_t*>(base_)[VETO_WORD]).load(std::memory_order_acquire);
+}
+
+void Region::set_veto(std::uint64_t reason) noexcept {
+  assert(writable_);
+  control_word(reinterpret_cast<std::uint64_t*>(base_)[VETO_WORD]).store(reason, std::memory_order_release);
 }
 
 }  // namespace hft

@@ -1,0 +1,69 @@
+// Fence and progress for Python.
+#include <nanobind/nanobind.h>
+
+#include "feedd/clock.hpp"
+#include "feedd/fence.hpp"
+#include "feedd/progress.hpp"
+#include "python/bindings.hpp"
+#include "python/handles.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace hft::python {
+namespace {
+
+using schema::RegionKind;
+
+void construct_fence_writer(FenceWriter* self, Region& fence) {
+  require_kind(fence, {RegionKind::FENCE});
+  require_writable(fence);
+  new (self) FenceWriter(fence);
+}
+
+void construct_progress_writer(ProgressWriter* self, Region& progress, std::size_t loop) {
+  require_kind(progress, {RegionKind::PROGRESS});
+  require_writable(progress);
+  if (loop >= progress.capacity_records()) throw nb::index_error("progress: no such loop");
+  new (self) ProgressWriter(progress, loop);
+}
+
+void bind_fence(nb::module_& module) {
+  module.def("fence_token", &fence_token, "epoch"_a, "feedd_generation"_a, "intents_generation"_a,
+             "The word that opens the fence for one epoch of one feedd and one intents.ring; never 0.");
+  module.attr("FENCE_STRATEGIES") = FENCE_STRATEGIES;
+  module.attr("FENCE_INSTRUMENTS") = FENCE_INSTRUMENTS;
+  nb::class_<FenceWriter>(module, "FenceWriter", "watchd's end of the fence (feedd/fence.hpp).")
+      .def("__init__", &construct_fence_writer, "fence"_a, nb::keep_alive<1, 2>())
+      .def(
+          "close", [](FenceWriter& self, std::uint64_t reason) { self.close(reason, monotonic_ns()); }, "reason"_a)
+      .def("open", &FenceWriter::open, "epoch"_a, "token"_a, "lease_deadline_ns"_a)
+      .def("renew", &FenceWriter::renew, "lease_deadline_ns"_a)
+      .def("pause_all", &FenceWriter::pause_all, "paused"_a)
+      .def("pause_strategy", &FenceWriter::pause_strategy, "strategy_id"_a, "paused"_a)
+      .def("pause_instrument", &FenceWriter::pause_instrument, "instrument_id"_a, "paused"_a);
+}
+
+void bind_progress(nb::module_& module) {
+  nb::class_<ProgressWriter>(module, "ProgressWriter", "A hot loop's own progress (feedd/progress.hpp).")
+      .def("__init__", &construct_progress_writer, "progress"_a, "loop"_a, nb::keep_alive<1, 2>())
+      .def("round", &ProgressWriter::round, "consumed"_a, "produced"_a, "lag_records"_a)
+      .def("idle_round", &ProgressWriter::idle_round)
+      .def(
+          "enter",
+          [](ProgressWriter& self, std::uint8_t state) {
+            self.enter(static_cast<schema::LoopState>(state), monotonic_ns());
+          },
+          "state"_a)
+      .def("set_thread_id", &ProgressWriter::set_thread_id, "thread_id"_a)
+      .def_prop_ro("address", [](const ProgressWriter& self) { return reinterpret_cast<std::uintptr_t>(&self); });
+}
+
+}  // namespace
+
+void bind_control(nb::module_& module) {
+  bind_fence(module);
+  bind_progress(module);
+}
+
+}  // namespace hft::python
