@@ -1,0 +1,1 @@
+"""watchd: the control plane. Stands outside, watches, closes the fence and kills; never repairs."""
