@@ -132,6 +132,7 @@ class Watchd(Struct, frozen=True, forbid_unknown_fields=True):
     pass_interval_ms: Annotated[int, Meta(ge=1, le=1000)] = 10
     lease_ms: Annotated[int, Meta(ge=2, le=10_000)] = 100
     deadline_ms: Annotated[int, Meta(ge=2, le=60_000)] = 30
+    stall_deadline_ms: Annotated[int, Meta(ge=2, le=60_000)] = 300
     heartbeat_deadline_ms: Annotated[int, Meta(ge=2, le=60_000)] = 300
     warmup_deadline_s: Annotated[float, Meta(ge=0.1, le=3600.0)] = 300.0
     drain_deadline_ms: Annotated[int, Meta(ge=1, le=60_000)] = 2000

@@ -88,6 +88,8 @@ class FenceWriter {
     store(fence_detail::REASON, reason);
     store(fence_detail::LEASE, 0);
   }
+  // Of a fence that is closed already: what a later watchd of this boot must know although the disk did not take it.
+  void set_reason(std::uint64_t reason) noexcept { store(fence_detail::REASON, reason); }
   // Only the arming of a new epoch opens.
   void open(std::uint64_t epoch, std::uint64_t token, std::uint64_t lease_deadline_ns) noexcept {
     store(fence_detail::EPOCH, epoch);

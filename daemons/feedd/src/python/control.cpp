@@ -37,6 +37,7 @@ void bind_fence(nb::module_& module) {
       .def("__init__", &construct_fence_writer, "fence"_a, nb::keep_alive<1, 2>())
       .def(
           "close", [](FenceWriter& self, std::uint64_t reason) { self.close(reason, monotonic_ns()); }, "reason"_a)
+      .def("set_reason", &FenceWriter::set_reason, "reason"_a)
       .def("open", &FenceWriter::open, "epoch"_a, "token"_a, "lease_deadline_ns"_a)
       .def("renew", &FenceWriter::renew, "lease_deadline_ns"_a)
       .def("pause_all", &FenceWriter::pause_all, "paused"_a)
