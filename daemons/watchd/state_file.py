@@ -1,8 +1,8 @@
 """What must survive everything: disarmed, armed or killed, since when, and who said so.
 
 One small file of JSON that a person can read with `cat`, one field a line, the last one a SHA-256 over the lines
-before it. `save` replaces it whole: temporary → fsync → rename → fsync of the directory. So after any failure, a
-full disk or a SIGKILL at any moment, `load` finds the old record, the new one, or refuses; never a mixture.
+before it. `save` replaces it whole (watchd/durable.py). So after any failure, a full disk or a SIGKILL at any
+moment, `load` finds the old record, the new one, or refuses; never a mixture.
 
 * `load` accepts exactly the bytes that `save` writes for what it read. One changed byte, also in white space,
   is a refusal, and so is a file that someone else than watchd or root could have written.
@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any, Final
 
 import msgspec
 
+from watchd import durable
 from watchd.states import SuiteState
 
 VERSION: Final = 1
@@ -103,8 +103,8 @@ class StateFile:
     """`<state_directory>/state.json`."""
 
     def __init__(self, directory: str | Path) -> None:
-        self._directory = Path(directory)
-        self.path = self._directory / FILE_NAME
+        self.directory = Path(directory)
+        self.path = self.directory / FILE_NAME
 
     def load(self) -> StateRecord:
         """The record. Raises StateUnreadable for everything else."""
@@ -121,29 +121,17 @@ class StateFile:
 
     def save(self, record: StateRecord) -> None:
         """Replaces the record; durable on return. Raises OSError; leaves no temporary behind."""
-        self._sweep()
-        temporary = self._write_temporary(encode(record))
-        try:
-            temporary.rename(self.path)
-        except OSError:
-            _remove(temporary)
-            raise
-        self._sync_directory()
+        durable.replace(self.path, encode(record), MODE)
 
     def create(self, record: StateRecord) -> None:
         """Writes the first record; durable on return. Raises FileExistsError when there is a file, OSError."""
-        temporary = self._write_temporary(encode(record))
-        try:
-            self.path.hardlink_to(temporary)  # unlike rename it never replaces
-        finally:
-            _remove(temporary)
-        self._sync_directory()
+        durable.create(self.path, encode(record), MODE)
 
     def _read(self) -> bytes:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(self.path, flags)
         try:
-            self._check(os.fstat(descriptor), self._directory.stat())
+            self._check(os.fstat(descriptor), self.directory.stat())
             parts: list[bytes] = []
             while part := os.read(descriptor, FILE_BYTES_MAX + 1):
                 parts.append(part)
@@ -167,46 +155,3 @@ class StateFile:
             )
         if file.st_uid not in (os.geteuid(), directory.st_uid, 0):
             raise StateUnreadable(self.path, f"belongs to uid {file.st_uid}, neither watchd nor root")
-
-    def _write_temporary(self, data: bytes) -> Path:
-        temporary = self.path.with_name(f"{FILE_NAME}.tmp.{os.getpid()}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(temporary, flags, MODE)
-        try:
-            try:
-                os.fchmod(descriptor, MODE)  # whatever the umask
-                self._give_to_owner(descriptor)
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError:
-            _remove(temporary)
-            raise
-        return temporary
-
-    def _give_to_owner(self, descriptor: int) -> None:
-        """What root writes (`sudo watchd init`) belongs to the directory's owner: watchd must read it."""
-        if os.geteuid() == 0:
-            directory = self._directory.stat()
-            os.fchown(descriptor, directory.st_uid, directory.st_gid)
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _sweep(self) -> None:
-        """Temporaries of a watchd that was killed in `save`."""
-        with suppress(OSError):
-            for path in self._directory.glob(f"{FILE_NAME}.tmp.*"):
-                _remove(path)
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
