@@ -1,0 +1,292 @@
+"""watchd's process: one thread that looks, decides and acts every pass; the scribe's thread for disk and network.
+
+Exit codes (as feedd's): 0 clean, 2 usage, 71 the system refused (socket, region, directory), 75 another watchd runs
+in this directory, 78 configuration (the message names the key).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import sdnotify  # type: ignore[import-untyped]
+import structlog
+import zmq
+
+from hft.config import Config, ConfigError
+from hft.config import load as load_config
+from hft.control import CTL_SOCKET, HEARTBEAT_SOCKET, REGISTER_SOCKET
+from hft.layout.dtypes import CloseReason, RegionKind, dtype
+from hft.regions import (
+    AlreadyRunning,
+    DaemonLock,
+    FenceWriter,
+    Region,
+    RegionError,
+    monotonic_ns,
+    read_control_record,
+)
+from watchd.actions import CloseFence, Note
+from watchd.alert import AlertHook
+from watchd.ctl_server import CtlServer
+from watchd.event_journal import EventJournal
+from watchd.eyes import Eyes
+from watchd.hands import Hands, try_realtime
+from watchd.heartbeats import Heartbeats
+from watchd.metrics import Metrics
+from watchd.monitor import Monitor
+from watchd.registry import Registered, Registry
+from watchd.restore import Restored, restored
+from watchd.scribe import Scribe
+from watchd.settings import Settings
+from watchd.state_file import StateFile, StateUnreadable
+from watchd.states import is_kill
+
+EXIT_CLEAN, EXIT_SYSTEM, EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG = 0, 71, 75, 78
+STATUS_INTERVAL_NS = 1_000_000_000
+STOP_GRACE_NS = 2_000_000_000
+MCL_CURRENT, MCL_FUTURE = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`watchd --config FILE`."""
+    parser = argparse.ArgumentParser(prog="watchd", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True, help="the suite's configuration (hft.toml)")
+    options = parser.parse_args(arguments)
+    try:
+        return run(load_config(options.config))
+    except AlreadyRunning as error:
+        return _refuse(EXIT_ALREADY_RUNNING, error)
+    except ConfigError as error:
+        return _refuse(EXIT_BAD_CONFIG, error)
+    except (RegionError, OSError, zmq.ZMQError) as error:
+        return _refuse(EXIT_SYSTEM, error)
+
+
+def run(config: Config) -> int:
+    """Until SIGTERM or SIGINT. Raises what `main` turns into exit codes."""
+    directory = Path(config.run.directory)
+    directory.mkdir(mode=0o750, exist_ok=True)
+    with DaemonLock(str(directory / "watchd")):
+        # Closed before anything else: whoever opened it is dead, or we would not hold the lock.
+        huge = config.run.huge_pages == "require"
+        fence = Region.adopt(
+            str(directory / "watchd/fence"), int(RegionKind.FENCE), dtype("Fence").itemsize, huge
+        )
+        writer = FenceWriter(fence)
+        writer.close(int(CloseReason.DIED_ARMED))
+        watchd = Watchd(config, directory, fence, writer, huge)
+        try:
+            watchd.run()
+        finally:
+            watchd.close()
+    return EXIT_CLEAN
+
+
+class Watchd:
+    """Everything that has to be there before the first pass."""
+
+    def __init__(
+        self, config: Config, directory: Path, fence: Region, writer: FenceWriter, huge: bool
+    ) -> None:
+        self._config = config
+        self._fence_writer = writer
+        self._settings = Settings.of(config)
+        page = read_control_record(fence, "Fence")
+        state_directory = Path(config.watchd.state_directory)
+        state_directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        state_file = StateFile(state_directory)
+        found = _restore(state_file, page["reason"], page["epoch"])
+        self._scribe = Scribe(state_file, EventJournal(state_directory), AlertHook(config.watchd.alert))
+        self._registered: dict[str, Registered] = {}
+        self._metrics = Metrics(directory / "watchd/stats", huge)
+        self._eyes = Eyes(directory, _operator_veto(directory, huge))
+        control = Path(config.run.control_directory)
+        control.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._registry = Registry(control / REGISTER_SOCKET, directory, self._is_taken, self._on_refused)
+        self._heartbeats = Heartbeats(control / HEARTBEAT_SOCKET)
+        self._ctl = CtlServer(control / CTL_SOCKET, config.watchd.operators_group)
+        self._hands = Hands(writer, self._scribe, self._ctl, self._registered, self._forget)
+        self._hands.reset_pauses(found.record.paused)
+        self._monitor = Monitor(
+            self._settings, found.record, page["epoch"], monotonic_ns(), durable=found.durable
+        )
+        self._notifier = sdnotify.SystemdNotifier()
+        if self._notifier.socket is not None:
+            self._notifier.socket.setblocking(False)
+        self._status_due_ns = 0
+        self._wakeup = _wake_on_signals()
+
+    # -- the loop -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Passes until the monitor has stopped, or SIGTERM was STOP_GRACE_NS and a drain ago."""
+        self._take_privileges()
+        self._scribe.event(
+            "started", {"pid": os.getpid(), "state": str(self._monitor.record.state)}, durable=True
+        )
+        self._notifier.notify("READY=1")
+        interval_ns = self._settings.pass_interval_ns
+        due_ns, last_ns = monotonic_ns(), monotonic_ns()
+        stop_by_ns = 0
+        while not self._monitor.stopped and (stop_by_ns == 0 or last_ns < stop_by_ns):
+            self._wait(due_ns)
+            now_ns = monotonic_ns()
+            if now_ns >= due_ns:
+                due_ns = max(due_ns + interval_ns, now_ns)
+            self._pass(now_ns, now_ns - last_ns)
+            last_ns = now_ns
+            if stop_by_ns == 0 and self._monitor.stopping:
+                stop_by_ns = now_ns + self._settings.drain_deadline_ns + STOP_GRACE_NS
+
+    def _wait(self, until_ns: int) -> None:
+        timeout_s = max(0, until_ns - monotonic_ns()) / 1e9
+        pidfds = [one.pidfd for one in self._registered.values() if one.alive]
+        descriptors = [
+            self._wakeup,
+            self._ctl.fileno(),
+            self._scribe.fileno(),
+            *self._registry.descriptors(),
+            *pidfds,
+        ]
+        readable, _, _ = select.select(descriptors, [], [], timeout_s)
+        if self._wakeup in readable:
+            os.read(self._wakeup, 64)
+            self._notifier.notify("STOPPING=1")
+            self._monitor.stop()
+
+    def _pass(self, now_ns: int, gap_ns: int) -> None:
+        for registered in self._registry.poll():
+            self._welcome(registered)
+        self._heartbeats.drain()
+        view = self._eyes.look(now_ns, time.time_ns(), self._registered, self._heartbeats.accepted)
+        view.completions = self._scribe.completions()
+        # Requests last: a veto that the view shows has its request, sent before it, in here.
+        view.requests = self._ctl.poll()
+        for action in self._monitor.step(view):
+            self._hands.do(action)
+            if isinstance(action, CloseFence) and is_kill(action.reason):
+                self._metrics.add_kill(action.reason)
+            if isinstance(action, Note) and action.event == "phase":
+                self._status_due_ns = 0
+        if (deadline_ns := self._monitor.renew(monotonic_ns())) is not None:
+            self._fence_writer.renew(deadline_ns)
+        self._metrics.add_pass(
+            self._monitor, self._heartbeats, len(view.requests), monotonic_ns() - now_ns, gap_ns
+        )
+        self._tell_systemd(now_ns)
+
+    def _tell_systemd(self, now_ns: int) -> None:
+        """STATUS when the phase changed and once a second, with the keep-alive."""
+        if now_ns < self._status_due_ns:
+            return
+        self._status_due_ns = now_ns + STATUS_INTERVAL_NS // 2
+        monitor = self._monitor
+        watched = ", ".join(sorted(self._registered)) or "nobody"
+        self._notifier.notify(
+            f"WATCHDOG=1\nSTATUS={monitor.phase} (epoch {monitor.epoch}, {monitor.record.reason}), watching {watched}"
+        )
+
+    # -- daemons come and go --------------------------------------------------------------------------------------
+
+    def _welcome(self, registered: Registered) -> None:
+        if (before := self._registered.pop(registered.name, None)) is not None:
+            before.close()  # dead, or the registry would have refused
+        self._registered[registered.name] = registered
+        self._eyes.watch(registered)
+        self._heartbeats.expect(registered)
+
+    def _forget(self, name: str) -> None:
+        if (registered := self._registered.pop(name, None)) is not None:
+            registered.close()
+        self._eyes.forget(name)
+        self._heartbeats.forget(name)
+
+    def _is_taken(self, name: str) -> bool:
+        registered = self._registered.get(name)
+        return registered is not None and registered.alive
+
+    def _on_refused(self, problem: str) -> None:
+        self._metrics.add_refused()
+        self._scribe.event("registration_refused", {"problem": problem}, durable=False)
+
+    # -- beginning and end ----------------------------------------------------------------------------------------
+
+    def _take_privileges(self) -> None:
+        """Memory locked, real-time priority, cores, a collector that stays away. What is refused is told."""
+        locked = ctypes.CDLL(None).mlockall(MCL_CURRENT | MCL_FUTURE) == 0
+        if not locked:
+            self._scribe.event(
+                "memory_not_locked", {"advice": "raise RLIMIT_MEMLOCK (LimitMEMLOCK=infinity)"}
+            )
+        if self._config.cores.housekeeping:
+            try:
+                os.sched_setaffinity(0, set(self._config.cores.housekeeping))
+            except OSError as error:
+                raise ConfigError("cores.housekeeping", f"can not be used here: {error.strerror}") from error
+        priority = self._config.watchd.realtime_priority
+        if priority and (problem := try_realtime(priority)):
+            self._scribe.event("no_realtime_priority", {"asked": priority, "problem": problem})
+            priority = 0
+        self._metrics.set_privileges(locked, priority)
+        sys.setswitchinterval(0.0005)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def close(self) -> None:
+        """The fence is closed whatever led here."""
+        self._fence_writer.close(int(CloseReason.STOPPED))
+        self._scribe.event("stopped", {"state": str(self._monitor.record.state)}, durable=True)
+        self._scribe.close(5.0)
+        for name in list(self._registered):
+            self._forget(name)
+        self._registry.close()
+        self._heartbeats.close()
+        self._ctl.close()
+        self._metrics.retire()
+
+
+def _restore(state_file: StateFile, fence_reason: int, fence_epoch: int) -> Restored:
+    try:
+        record, problem = state_file.load(), ""
+    except StateUnreadable as error:
+        record, problem = None, str(error)
+    return restored(record, problem, fence_reason, fence_epoch, time.time_ns())
+
+
+def _operator_veto(directory: Path, huge: bool) -> Region:
+    """operator/veto, made when it is not there. In production its directory is the operators' (tmpfiles.d)."""
+    operators = directory / "operator"
+    operators.mkdir(mode=0o750, exist_ok=True)
+    path, kind = str(operators / "veto"), int(RegionKind.VETO)
+    if Path(path).exists():
+        return Region.open(path, kind)
+    return Region.create(path, kind, 1, dtype("VetoNote").itemsize, huge, mode=0o660)
+
+
+def _wake_on_signals() -> int:
+    """A descriptor that becomes readable at SIGTERM and SIGINT."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    return reader
+
+
+def _refuse(code: int, error: Exception) -> int:
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
+                    structlog.processors.JSONRenderer()],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )  # fmt: skip
+    structlog.get_logger(daemon="watchd").error("refused to start", reason=str(error))
+    return code

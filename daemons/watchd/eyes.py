@@ -1,0 +1,143 @@
+"""Shared memory read into a View. Every word is loaded atomically; nothing here waits, and nothing is written.
+
+A registered daemon's regions are opened when they are there and belong to it (the header names its pid), tried
+again while they are not, and opened anew when they are retired. What can not be read is absent from the view, and
+the monitor's deadlines judge that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from hft.layout.dtypes import RegionKind, dtype
+from hft.regions import RECORDS_OFFSET, Region, RegionError, load_words
+from watchd.liveness import LOOP_NAMES
+from watchd.registry import Registered
+from watchd.view import DaemonLook, GatewayLook, LoopLook, OperatorVeto, View
+
+RING_CONTROL_OFFSET = 256
+PASSES_A_RETRY = 5
+
+
+class _Follower:
+    """One region of one daemon's life."""
+
+    def __init__(self, path: Path, kind: int, pid: int) -> None:
+        self._path, self._kind, self._pid = path, kind, pid
+        self._region: Region | None = None
+        self._wait = 0
+
+    def region(self) -> Region | None:
+        """The mapped region; None while there is none that this daemon writes."""
+        if self._region is not None and not self._region.retired:
+            return self._region
+        if self._wait > 0:
+            self._wait -= 1
+            return self._region  # a retired one's last words still count
+        self._wait = PASSES_A_RETRY
+        with contextlib.suppress(RegionError):
+            found = Region.open(str(self._path), self._kind)
+            if found.writer_pid == self._pid:
+                self._region = found
+        return self._region
+
+
+def _word_indices(struct: str, wanted: type) -> list[int]:
+    layout = dtype(struct)
+    assert layout.fields is not None
+    return [layout.fields[one.name][1] // 8 for one in fields(wanted) if one.name in layout.fields]
+
+
+_LOOP_WORDS = dtype("LoopProgress").itemsize // 8
+_LOOP_INDICES = _word_indices("LoopProgress", LoopLook)
+_GATEWAY_WORDS = dtype("GatewayState").itemsize // 8
+_GATEWAY_INDICES = _word_indices("GatewayState", GatewayLook)
+_VETO_WORDS = dtype("VetoNote").itemsize // 8
+
+
+class Eyes:
+    """`veto`: the mapped operator/veto."""
+
+    def __init__(self, run_directory: Path, veto: Region) -> None:
+        self._run = run_directory
+        self._veto = veto
+        self._regions: dict[str, dict[str, _Follower]] = {}
+
+    def watch(self, registered: Registered) -> None:
+        """Its regions are looked at from now on."""
+        directory, pid = self._run / registered.name, registered.pid
+        kinds = {"progress": RegionKind.PROGRESS}
+        kinds |= (
+            {"gateway.state": RegionKind.GATEWAY_STATE}
+            if registered.name == "feedd"
+            else {"intents.ring": RegionKind.INTENTS_RING}
+        )
+        self._regions[registered.name] = {
+            name: _Follower(directory / name, int(kind), pid) for name, kind in kinds.items()
+        }
+
+    def forget(self, name: str) -> None:
+        self._regions.pop(name, None)
+
+    def look(
+        self,
+        now_ns: int,
+        wall_ns: int,
+        registered: Mapping[str, Registered],
+        heartbeats: Mapping[str, list[int]],
+    ) -> View:
+        """One look. Requests and completions are the caller's to add."""
+        view = View(now_ns, wall_ns, operator=self._operator())
+        intents = self._region("braind", "intents.ring")
+        if "braind" in registered and intents is not None and not intents.retired:
+            view.intents_generation, view.braind_veto = intents.generation, intents.veto
+        offered = {"gateway": 0 if intents is None else int(load_words(intents, RING_CONTROL_OFFSET, 1)[0])}
+        if "feedd" in registered:
+            view.gateway = self._gateway()
+            view.feedd = self._daemon(registered["feedd"], heartbeats, offered)
+            offered["brain"] = view.feedd.loops[0].produced if view.feedd.loops else 0
+        if "braind" in registered:
+            view.braind = self._daemon(registered["braind"], heartbeats, offered)
+        return view
+
+    def _region(self, daemon: str, name: str) -> Region | None:
+        follower = self._regions.get(daemon, {}).get(name)
+        return None if follower is None else follower.region()
+
+    def _operator(self) -> OperatorVeto:
+        word = self._veto.veto
+        if not word:
+            return OperatorVeto()
+        note = load_words(self._veto, RECORDS_OFFSET, _VETO_WORDS)
+        return OperatorVeto(word, int(note[0]), int(note[1]), int(note[2]))
+
+    def _gateway(self) -> GatewayLook | None:
+        region = self._region("feedd", "gateway.state")
+        if region is None:
+            return None
+        words = load_words(region, RECORDS_OFFSET, _GATEWAY_WORDS).tolist()
+        return GatewayLook(region.generation, *(words[index] for index in _GATEWAY_INDICES))
+
+    def _daemon(
+        self, registered: Registered, heartbeats: Mapping[str, list[int]], offered: Mapping[str, int]
+    ) -> DaemonLook:
+        name = registered.name
+        region = self._region(name, "progress")
+        loops: tuple[LoopLook, ...] = ()
+        if region is not None and region.generation == registered.generation:
+            words = load_words(region, RECORDS_OFFSET, _LOOP_WORDS * len(LOOP_NAMES[name])).tolist()
+            loops = tuple(
+                _loop(words[i * _LOOP_WORDS : (i + 1) * _LOOP_WORDS], offered.get(loop, 0), beats)
+                for i, (loop, beats) in enumerate(zip(LOOP_NAMES[name], heartbeats[name], strict=True))
+            )
+        return DaemonLook(
+            registered.pid, registered.generation, registered.start_ts_ns, registered.alive, loops
+        )
+
+
+def _loop(words: list[int], offered: int, heartbeats: int) -> LoopLook:
+    iterations, consumed, produced, lag_records, state = (words[index] for index in _LOOP_INDICES)
+    return LoopLook(iterations, consumed, produced, lag_records, state, offered, heartbeats)

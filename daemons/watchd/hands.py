@@ -1,0 +1,137 @@
+"""The monitor's actions carried out, in the order given. Nothing here blocks: disk and network are the scribe's."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import singledispatchmethod
+
+from hft.regions import FENCE_INSTRUMENTS, FENCE_STRATEGIES, FenceWriter
+from watchd.actions import (
+    Action,
+    Alert,
+    ApplyPauses,
+    CloseFence,
+    Forget,
+    Note,
+    OpenFence,
+    Reply,
+    Report,
+    SaveState,
+    SetReason,
+    SigKill,
+)
+from watchd.ctl_server import CtlServer
+from watchd.registry import Registered
+from watchd.scribe import Scribe
+from watchd.state_file import Paused
+
+
+class Hands:
+    """`registered` is shared with the loop that reads it; `forget(name)` drops a daemon everywhere."""
+
+    def __init__(
+        self,
+        fence: FenceWriter,
+        scribe: Scribe,
+        ctl: CtlServer,
+        registered: dict[str, Registered],
+        forget: Callable[[str], None],
+    ) -> None:
+        self._fence = fence
+        self._scribe = scribe
+        self._ctl = ctl
+        self._registered = registered
+        self._forget = forget
+        self._paused = Paused()
+
+    @singledispatchmethod
+    def do(self, action: Action) -> None:
+        """One action of the closed list in actions.py."""
+        raise TypeError(f"not an action: {action!r}")
+
+    @do.register
+    def _(self, action: CloseFence) -> None:
+        self._fence.close(action.reason)
+        self._fence.set_reason(action.reason)
+
+    @do.register
+    def _(self, action: SetReason) -> None:
+        self._fence.set_reason(action.reason)
+
+    @do.register
+    def _(self, action: OpenFence) -> None:
+        self._fence.open(action.epoch, action.token, action.lease_deadline_ns)
+
+    @do.register
+    def _(self, action: SigKill) -> None:
+        registered = self._registered.get(action.daemon)
+        if registered is None:
+            return
+        try:
+            signal.pidfd_send_signal(registered.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it is gone already, and its pidfd will say so
+        except PermissionError as error:
+            fields = {
+                "daemon": action.daemon,
+                "pid": registered.pid,
+                "problem": f"{error.strerror}: watchd lacks CAP_KILL",
+            }
+            self._scribe.event("can_not_kill", fields, durable=True)
+
+    @do.register
+    def _(self, action: Forget) -> None:
+        self._forget(action.daemon)
+
+    @do.register
+    def _(self, action: ApplyPauses) -> None:
+        self.apply_pauses(action.paused)
+
+    @do.register
+    def _(self, action: SaveState) -> None:
+        self._scribe.save_state(action.record, action.ticket)
+
+    @do.register
+    def _(self, action: Note) -> None:
+        self._scribe.event(action.event, action.fields, durable=action.durable)
+
+    @do.register
+    def _(self, action: Reply) -> None:
+        self._ctl.answer(action.ticket, action.answer)
+
+    @do.register
+    def _(self, action: Report) -> None:
+        self._scribe.report(action.document)
+
+    @do.register
+    def _(self, action: Alert) -> None:
+        self._scribe.alert(action.document)
+
+    def reset_pauses(self, paused: Paused) -> None:
+        """At start: the page shows exactly these, whatever an earlier life left."""
+        for instrument_id in range(FENCE_INSTRUMENTS):
+            self._fence.pause_instrument(instrument_id, False)
+        for strategy_id in range(FENCE_STRATEGIES):
+            self._fence.pause_strategy(strategy_id, False)
+        self._paused = Paused()
+        self.apply_pauses(paused)
+
+    def apply_pauses(self, paused: Paused) -> None:
+        """New pauses before old ones are lifted."""
+        before, self._paused = self._paused, paused
+        self._fence.pause_all(paused.all)
+        for instrument_id in sorted({*before.instruments, *paused.instruments}):
+            self._fence.pause_instrument(instrument_id, instrument_id in paused.instruments)
+        for strategy_id in sorted({*before.strategies, *paused.strategies}):
+            self._fence.pause_strategy(strategy_id, strategy_id in paused.strategies)
+
+
+def try_realtime(priority: int) -> str:
+    """SCHED_FIFO for the calling thread and nobody it starts; returns why not, "" when it worked."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    except OSError as error:
+        return str(error.strerror)
+    return ""

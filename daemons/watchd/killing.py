@@ -1,0 +1,90 @@
+"""One kill, step by step: each step is idempotent, has a deadline, and is written down with its time.
+
+  fence closed → SIGKILL braind → the gateway drains → (not in time, or feedd itself is the culprit: SIGKILL feedd)
+
+The fence is closed by the monitor before the first `advance`. What follows needs no answer from anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from watchd.actions import Action, DaemonName, SigKill
+from watchd.liveness import DaemonTrack
+from watchd.settings import Settings
+from watchd.view import GatewayLook, View
+
+
+@dataclass(slots=True)
+class Kill:
+    """`culprit`: the daemon whose miss it is, "" = none. `was_open`: the fence was open when it began."""
+
+    reason: int
+    detail: str
+    by: str
+    uid: int
+    culprit: str
+    started_ns: int
+    wall_ns: int
+    epoch: int
+    was_open: bool
+    open_orders: int | None = None
+    steps_ns: dict[str, int] = field(default_factory=dict)
+
+    def advance(
+        self, view: View, tracks: Mapping[str, DaemonTrack], settings: Settings
+    ) -> tuple[list[Action], bool]:
+        """What to do now, and whether every step is taken or given up."""
+        actions: list[Action] = []
+        braind_over = self._end("braind", view, tracks, settings, actions)
+        feedd_over = self._drain(view, tracks, settings, actions)
+        return actions, braind_over and feedd_over
+
+    def _note(self, step: str, view: View) -> None:
+        self.steps_ns.setdefault(step, view.now_ns - self.started_ns)
+
+    def _end(
+        self,
+        name: DaemonName,
+        view: View,
+        tracks: Mapping[str, DaemonTrack],
+        settings: Settings,
+        actions: list[Action],
+    ) -> bool:
+        """SIGKILL once, then wait for the pidfd. True when it is over."""
+        track = tracks.get(name)
+        signalled = f"{name}_signalled"
+        if track is None or not track.alive:
+            self._note(f"{name}_dead" if signalled in self.steps_ns else f"{name}_was_gone", view)
+            return True
+        if signalled not in self.steps_ns:
+            self._note(signalled, view)
+            actions.append(SigKill(name))
+            return False
+        if view.now_ns - self.started_ns - self.steps_ns[signalled] < settings.death_deadline_ns:
+            return False
+        self._note(f"{name}_does_not_die", view)
+        return True
+
+    def _drain(
+        self, view: View, tracks: Mapping[str, DaemonTrack], settings: Settings, actions: list[Action]
+    ) -> bool:
+        feedd = tracks.get("feedd")
+        if feedd is None or not feedd.alive:
+            return self._end("feedd", view, tracks, settings, actions)
+        if view.gateway is not None:
+            self.open_orders = view.gateway.open_orders
+            if self._is_drained(view.gateway):
+                self._note("drained", view)
+        if "drained" in self.steps_ns and self.culprit != "feedd":
+            return True
+        if "drained" in self.steps_ns or view.now_ns - self.started_ns >= settings.drain_deadline_ns:
+            if "drained" not in self.steps_ns:
+                self._note("drain_deadline", view)
+            return self._end("feedd", view, tracks, settings, actions)
+        return False
+
+    def _is_drained(self, gateway: GatewayLook) -> bool:
+        closed = gateway.fence_open == 0 and gateway.open_orders == 0
+        return closed and (not self.was_open or gateway.drained == self.epoch)

@@ -1,0 +1,141 @@
+"""People's requests to the monitor: what each verb needs, does and answers. Permission was checked at the socket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hft.layout.dtypes import CloseReason
+from watchd.ctl_protocol import Request
+from watchd.ctl_words import ALREADY, DONE, REFUSED
+from watchd.state_file import Paused
+from watchd.states import Phase, SuiteState
+from watchd.status import status_document
+from watchd.verdicts import Verdict
+from watchd.view import View
+
+if TYPE_CHECKING:
+    from watchd.monitor import Monitor
+
+
+class Requests:
+    """Answers at once, or remembers the ticket until the phase it asked for is reached."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._waiting: dict[str, list[int]] = {}
+        self._verbs = {
+            "status": self._status, "kill": self._kill, "clear": self._clear, "arm": self._arm,
+            "disarm": self._disarm, "pause": self._pause, "resume": self._pause,
+            "cancel-all": self._needs_orders, "flatten": self._needs_orders,
+        }  # fmt: skip
+
+    def take(self, view: View) -> None:
+        for request in view.requests:
+            if request.verb != "status":
+                self._monitor.note(
+                    "request", durable=True, verb=request.verb, by=request.by, user=request.user, uid=request.uid,
+                    pid=request.pid, reason=request.reason,
+                )  # fmt: skip
+            self._verbs[request.verb](view, request)
+
+    def settle(self, verb: str, code: str, text: str, **fields: object) -> None:
+        """Answers everyone who waits for `verb`."""
+        for ticket in self._waiting.pop(verb, []):
+            self._monitor.reply(ticket, code, text, **fields)
+
+    def abandon(self, why: str) -> None:
+        for verb in [verb for verb in self._waiting if verb != "kill"]:
+            self.settle(verb, REFUSED, f"{verb}: {why}")
+
+    def _wait(self, request: Request) -> None:
+        self._waiting.setdefault(request.verb, []).append(request.ticket)
+
+    def _refuse(self, request: Request, why: str, **fields: object) -> None:
+        self._monitor.reply(request.ticket, REFUSED, f"{request.verb}: {why}", **fields)
+
+    def _status(self, view: View, request: Request) -> None:
+        self._monitor.reply(request.ticket, DONE, "", **status_document(self._monitor, view))
+
+    def _kill(self, view: View, request: Request) -> None:
+        monitor = self._monitor
+        self._wait(request)
+        # The veto that the client writes along with its request is this kill, not another one.
+        monitor.operator.served(request.pid, view.now_ns)
+        monitor.begin_kill(view, _verdict(CloseReason.OPERATOR, request))
+
+    def _clear(self, view: View, request: Request) -> None:
+        monitor = self._monitor
+        if monitor.phase is Phase.DISARMED:
+            return monitor.reply(request.ticket, ALREADY, "nothing to clear: the suite is disarmed")
+        if monitor.phase is not Phase.KILLED:
+            return self._refuse(request, f"the suite is {monitor.phase}")
+        if not request.by or not request.reason:
+            return self._refuse(request, "a named person must stand behind it: --by and --reason")
+        if view.gateway is None:
+            return self._refuse(
+                request,
+                "open orders can not be confirmed: feedd is not running (start it, it is cancel-only)",
+            )
+        if view.gateway.open_orders or not view.gateway.reconciled:
+            return self._refuse(request, f"{view.gateway.open_orders} orders are open or unknown")
+        self._wait(request)
+        return monitor.save_as(
+            SuiteState.DISARMED, view, int(CloseReason.DISARMED), request.reason, request.by, request.uid
+        )
+
+    def _arm(self, view: View, request: Request) -> None:
+        monitor = self._monitor
+        if monitor.phase is Phase.ARMED:
+            return monitor.reply(request.ticket, ALREADY, f"armed already: epoch {monitor.epoch}")
+        if not request.by:
+            return self._refuse(request, "a named person must stand behind it: --by")
+        if problems := monitor.blockers(view):
+            return self._refuse(request, "; ".join(problems), arm_blockers=problems)
+        self._wait(request)
+        if monitor.phase is Phase.DISARMED:
+            monitor.begin_arming(view, request.by, request.uid)
+        return None
+
+    def _disarm(self, view: View, request: Request) -> None:
+        monitor = self._monitor
+        monitor.auto_arm = False
+        if monitor.phase is Phase.DISARMED:
+            return monitor.reply(request.ticket, ALREADY, "disarmed already")
+        if monitor.phase is Phase.ARMED:
+            monitor.begin_closing(view, _verdict(CloseReason.DISARMED, request))
+        if monitor.phase is not Phase.DISARMING:
+            return self._refuse(request, f"the suite is {monitor.phase}")
+        return self._wait(request)
+
+    def _pause(self, _view: View, request: Request) -> None:
+        monitor = self._monitor
+        paused = _paused(monitor.record.paused, request)
+        if paused == monitor.record.paused:
+            return monitor.reply(request.ticket, ALREADY, f"{request.verb} {request.scope}: already so")
+        monitor.set_paused(paused)
+        return monitor.reply(request.ticket, DONE, f"{request.verb} {request.scope}: done")
+
+    def _needs_orders(self, _view: View, request: Request) -> None:
+        self._refuse(
+            request, "there is no venue session in this build, so there are no orders; it arrives with them"
+        )
+
+
+def _verdict(reason: Any, request: Request) -> Verdict:
+    return Verdict(int(reason), request.reason, by=request.by, uid=request.uid)
+
+
+def _paused(was: Paused, request: Request) -> Paused:
+    """The pauses after `request`. Resuming everything lifts the narrower ones too."""
+    on, scope = request.verb == "pause", request.scope
+    if scope.all:
+        return replace(was, all=True) if on else Paused()
+    if scope.instrument is not None:
+        return replace(was, instruments=_with(was.instruments, scope.instrument, on))
+    assert scope.strategy is not None
+    return replace(was, strategies=_with(was.strategies, scope.strategy, on))
+
+
+def _with(ids: tuple[int, ...], one: int, on: bool) -> tuple[int, ...]:
+    return tuple(sorted({*ids, one} if on else {*ids} - {one}))

@@ -1,0 +1,73 @@
+"""The status document: everything the monitor knows, for `watchd ctl status`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from hft.layout.dtypes import LoopState
+from watchd.liveness import DaemonTrack
+from watchd.states import reason_name
+from watchd.view import DaemonLook, View
+
+if TYPE_CHECKING:
+    from watchd.monitor import Monitor
+
+
+def status_document(monitor: Monitor, view: View) -> dict[str, object]:
+    """Fields as `watchd ctl status --json` prints them. Times in milliseconds."""
+    record, lease_ns = monitor.record, monitor.lease_deadline_ns - view.now_ns
+    is_open = monitor.lease_deadline_ns != 0
+    return {
+        "state": str(monitor.phase),
+        "reason": record.reason,
+        "detail": record.detail,
+        "by": record.by,
+        "at": record.at,
+        "epoch": monitor.epoch,
+        "fence": {
+            "open": is_open,
+            "reason": reason_name(monitor.closed_for),
+            "lease_remaining_ms": round(lease_ns / 1e6, 1) if is_open else 0.0,
+        },
+        "paused": asdict(record.paused),
+        "daemons": {
+            name: _daemon(monitor.tracks.get(name), getattr(view, name)) for name in ("feedd", "braind")
+        },
+        "gateway": None if view.gateway is None else asdict(view.gateway),
+        "vetoes": {"operator": view.operator.word, "braind": view.braind_veto},
+        "watchd": {
+            "passes": monitor.passes,
+            "passes_late": monitor.late_passes,
+            "longest_gap_ms": round(monitor.longest_gap_ns / 1e6, 1),
+        },
+        "state_durable": monitor.ledger.durable,
+        "arm_blockers": monitor.blockers(view),
+    }
+
+
+def _daemon(track: DaemonTrack | None, look: DaemonLook | None) -> dict[str, object]:
+    if track is None or look is None:
+        return {"registered": False}
+    return {
+        "registered": True,
+        "pid": track.pid,
+        "alive": track.alive,
+        "loops": [
+            {
+                "name": loop.name,
+                "state": _state_name(loop.state),
+                "iterations": loop.iterations,
+                "consumed": loop.consumed,
+                "produced": seen.produced,
+                "lag": seen.lag_records,
+                "silent_ms": round(loop.silent_ns / 1e6, 1),
+                "heartbeat_age_ms": round(loop.heartbeatless_ns / 1e6, 1),
+            }
+            for loop, seen in zip(track.loops, look.loops, strict=False)
+        ],
+    }
+
+
+def _state_name(state: int) -> str:
+    return str(LoopState(state).name.lower()) if state in list(LoopState) else str(state)

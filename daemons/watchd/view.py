@@ -1,0 +1,78 @@
+"""What the monitor sees in one pass: plain values, read by eyes.py, made up by tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from watchd.ctl_protocol import Request
+from watchd.scribe import Completion
+
+
+@dataclass(slots=True)
+class LoopLook:
+    """One hot loop's progress words (schema: LoopProgress), and what is known of it from elsewhere.
+
+    `offered`: a monotone count, from another process's words, of what this loop has been given to consume;
+    0 where nobody else counts it. `heartbeats`: accepted ones since registration.
+    """
+
+    iterations: int
+    consumed: int
+    produced: int
+    lag_records: int
+    state: int
+    offered: int = 0
+    heartbeats: int = 0
+
+
+@dataclass(slots=True)
+class DaemonLook:
+    """A registered daemon. `alive` is its pidfd's word; `loops` is empty when its progress can not be read."""
+
+    pid: int
+    generation: int
+    start_ts_ns: int
+    alive: bool
+    loops: tuple[LoopLook, ...]
+
+
+@dataclass(slots=True)
+class GatewayLook:
+    """Words of gateway.state (schema: GatewayState), of the registered feedd's own region only."""
+
+    generation: int
+    intents_generation: int
+    fence_token_seen: int
+    fence_epoch_seen: int
+    veto_seen: int
+    open_orders: int
+    drained: int
+    epoch_latched: int
+    fence_open: int
+    reconciled: int
+
+
+@dataclass(slots=True)
+class OperatorVeto:
+    """operator/veto: the word, and the note beside it."""
+
+    word: int = 0
+    uid: int = 0
+    pid: int = 0
+    set_ts_ns: int = 0
+
+
+@dataclass(slots=True)
+class View:
+    """One look at everything. `now_ns` is CLOCK_MONOTONIC, `wall_ns` is for people only."""
+
+    now_ns: int
+    wall_ns: int
+    feedd: DaemonLook | None = None
+    braind: DaemonLook | None = None
+    gateway: GatewayLook | None = None
+    intents_generation: int = 0  # of the registered braind's queue, 0 = none
+    braind_veto: int = 0
+    operator: OperatorVeto = field(default_factory=OperatorVeto)
+    requests: list[Request] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
