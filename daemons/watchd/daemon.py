@@ -14,8 +14,9 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
@@ -35,7 +36,7 @@ from hft.regions import (
     read_control_record,
 )
 from watchd.actions import CloseFence, Note
-from watchd.alert import AlertHook
+from watchd.alert import Alert, AlertConfigError, webhook_address
 from watchd.ctl_server import CtlServer
 from watchd.event_journal import EventJournal
 from watchd.eyes import Eyes
@@ -61,11 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="watchd", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--config", type=Path, required=True, help="the suite's configuration (hft.toml)")
     options = parser.parse_args(arguments)
+    _configure_log()
     try:
         return run(load_config(options.config))
     except AlreadyRunning as error:
         return _refuse(EXIT_ALREADY_RUNNING, error)
-    except ConfigError as error:
+    except (ConfigError, AlertConfigError, ValueError) as error:
         return _refuse(EXIT_BAD_CONFIG, error)
     except (RegionError, OSError, zmq.ZMQError) as error:
         return _refuse(EXIT_SYSTEM, error)
@@ -91,6 +93,18 @@ def run(config: Config) -> int:
     return EXIT_CLEAN
 
 
+class LoggedJournal(EventJournal):
+    """Every event is a log line, too; both are written by the scribe's thread, so that no pipe delays a pass."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._log = structlog.get_logger(daemon="watchd")
+
+    def append(self, event: Mapping[str, Any], *, durable: bool) -> None:
+        self._log.info(event["event"], **{k: v for k, v in event.items() if k not in ("event", "at")})
+        super().append(event, durable=durable)
+
+
 class Watchd:
     """Everything that has to be there before the first pass."""
 
@@ -105,7 +119,18 @@ class Watchd:
         state_directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         state_file = StateFile(state_directory)
         found = _restore(state_file, page["reason"], page["epoch"])
-        self._scribe = Scribe(state_file, EventJournal(state_directory), AlertHook(config.watchd.alert))
+        alert, environment = config.watchd.alert, dict(os.environ)
+        self._scribe = Scribe(
+            state_file,
+            LoggedJournal(state_directory),
+            Alert(
+                alert.command,
+                webhook_address(alert.webhook, environment),
+                alert.timeout_s,
+                self._prepare_thread,
+            ),
+            self._prepare_thread,
+        )
         self._registered: dict[str, Registered] = {}
         self._metrics = Metrics(directory / "watchd/stats", huge)
         self._eyes = Eyes(directory, _operator_veto(directory, huge))
@@ -113,7 +138,11 @@ class Watchd:
         control.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._registry = Registry(control / REGISTER_SOCKET, directory, self._is_taken, self._on_refused)
         self._heartbeats = Heartbeats(control / HEARTBEAT_SOCKET)
-        self._ctl = CtlServer(control / CTL_SOCKET, config.watchd.operators_group)
+        self._ctl = CtlServer(
+            control / CTL_SOCKET,
+            config.watchd.operators_group,
+            lambda fields: self._scribe.event("request_refused", fields, durable=True),
+        )
         self._hands = Hands(writer, self._scribe, self._ctl, self._registered, self._forget)
         self._hands.reset_pauses(found.record.paused)
         self._monitor = Monitor(
@@ -242,6 +271,11 @@ class Watchd:
         gc.freeze()
         gc.disable()
 
+    def _prepare_thread(self) -> None:
+        """Every thread of watchd has the loop's priority: each may hold the interpreter's lock for a moment."""
+        if self._config.watchd.realtime_priority:
+            try_realtime(self._config.watchd.realtime_priority)
+
     def close(self) -> None:
         """The fence is closed whatever led here."""
         self._fence_writer.close(int(CloseReason.STOPPED))
@@ -253,6 +287,8 @@ class Watchd:
         self._heartbeats.close()
         self._ctl.close()
         self._metrics.retire()
+        gc.unfreeze()  # or the interpreter's end finds objects that nobody collects
+        gc.enable()
 
 
 def _restore(state_file: StateFile, fence_reason: int, fence_epoch: int) -> Restored:
@@ -282,11 +318,21 @@ def _wake_on_signals() -> int:
     return reader
 
 
-def _refuse(code: int, error: Exception) -> int:
+def _configure_log() -> None:
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
-                    structlog.processors.JSONRenderer()],
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )  # fmt: skip
+    )
+
+
+def _refuse(code: int, error: Exception) -> int:
     structlog.get_logger(daemon="watchd").error("refused to start", reason=str(error))
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

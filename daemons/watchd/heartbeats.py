@@ -20,7 +20,6 @@ from hft.layout.dtypes import HEARTBEAT, DaemonId
 from watchd.liveness import LOOP_NAMES
 from watchd.registry import Registered
 
-MAGIC = int.from_bytes(b"HFTBEAT1", "little")
 DRAIN_MAX = 1024
 _NAMES = {int(DaemonId.FEEDD): "feedd", int(DaemonId.BRAIND): "braind"}
 REJECTIONS = ("malformed", "layout", "forged", "generation", "repeated")
@@ -86,7 +85,7 @@ class Heartbeats:
         beat = np.frombuffer(frame.bytes, HEARTBEAT)[0]
         name, loop = _NAMES.get(int(beat["daemon"]), ""), int(beat["loop"])
         registered = self._registered.get(name)
-        if int(beat["magic"]) != MAGIC or not name:
+        if int(beat["magic"]) != _native.HEARTBEAT_MAGIC or not name:
             return "malformed"
         if int(beat["layout_hash"]) != _native.LAYOUT_HASH:
             return "layout"

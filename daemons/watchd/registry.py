@@ -26,7 +26,6 @@ from hft import _native
 from hft.layout.dtypes import REGISTRATION, REGISTRATION_REPLY, DaemonId, RegistrationVerdict
 from watchd.liveness import LOOP_NAMES
 
-MAGIC = int.from_bytes(b"HFTREGI1", "little")
 PENDING_MAX = 8
 _UCRED = struct.Struct("iII")
 _FLOCK = struct.Struct("hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid
@@ -121,7 +120,7 @@ class Registry:
         if len(message) != REGISTRATION.itemsize:
             raise RefusedError(f"{len(message)} bytes are not a registration of {REGISTRATION.itemsize}")
         record = np.frombuffer(message, REGISTRATION)[0]
-        if int(record["magic"]) != MAGIC:
+        if int(record["magic"]) != _native.REGISTRATION_MAGIC:
             raise RefusedError("not a registration (magic differs)")
         if int(record["layout_hash"]) != _native.LAYOUT_HASH:
             raise RefusedError(
@@ -204,7 +203,7 @@ def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
 
 def _answer(connection: socket.socket, problem: str | None) -> None:
     reply = np.zeros(1, REGISTRATION_REPLY)
-    reply["magic"], reply["layout_hash"] = MAGIC, _native.LAYOUT_HASH
+    reply["magic"], reply["layout_hash"] = _native.REGISTRATION_MAGIC, _native.LAYOUT_HASH
     reply["verdict"] = int(RegistrationVerdict.ACCEPTED if problem is None else RegistrationVerdict.REFUSED)
     text = (problem or "").encode()[: reply["problem"].shape[1] - 1]
     reply["problem"][0, : len(text)] = np.frombuffer(text, np.uint8)
