@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -49,15 +50,21 @@ def fill() -> Callable[[Path], None]:
 
 @pytest.fixture
 def faulty_calls(monkeypatch: pytest.MonkeyPatch) -> FaultyCalls:
-    """`with faulty_calls(n, error)`: the n-th file call of the block fails; yields the names of those made."""
+    """`with faulty_calls(n, error)`: the n-th file call of the block fails; yields the names of those made.
+
+    Counted are the calls of one thread, by default this one.
+    """
     names = ("open", "fchmod", "fchown", "write", "fsync", "close", "rename", "link")
 
     @contextmanager
-    def faults(nth: int, error: int) -> Iterator[list[str]]:
+    def faults(nth: int, error: int, thread: threading.Thread | None = None) -> Iterator[list[str]]:
         made: list[str] = []
+        counted = thread or threading.current_thread()
 
         def wrap(name: str, real: Callable[..., object]) -> Callable[..., object]:
             def call(*arguments: object, **named: object) -> object:
+                if threading.current_thread() is not counted:
+                    return real(*arguments, **named)
                 made.append(name)
                 if len(made) == nth:
                     if name == "close":

@@ -22,8 +22,9 @@ from watchd.state_file import StateFile, StateRecord
 from watchd.states import SuiteState
 
 RECORD = StateRecord(SuiteState.DISARMED, "disarmed", "", "ada", 1001, "2026-11-24T07:00:00.000000Z", 1)
-# The caller's bound: what it really takes is microseconds; what a shared machine adds is not ours.
-AT_ONCE_MS = 5.0
+# What a call really takes is microseconds. The bounds are for the 99th percentile and, because a busy machine takes
+# whole time slices away, for the longest; a call that waited for the hanging disk would take 20 s.
+AT_ONCE_MS, LONGEST_MS = 5.0, 2000.0
 
 
 class Alarm:
@@ -81,13 +82,17 @@ def _await(scribe: Scribe, count: int) -> list[Completion]:
     return finished
 
 
-def _longest_ms(calls: list[Callable[[], None]]) -> float:
-    longest = 0.0
+def _check_at_once(calls: list[Callable[[], None]]) -> None:
+    took_ms: list[float] = []
     for call in calls:
         start = time.perf_counter()
         call()
-        longest = max(longest, (time.perf_counter() - start) * 1e3)
-    return longest
+        took_ms.append((time.perf_counter() - start) * 1e3)
+    took_ms.sort()
+    p99 = took_ms[len(took_ms) * 99 // 100]
+    print(f"{len(calls)} calls: p99 {p99:.3f} ms, longest {took_ms[-1]:.3f} ms")
+    assert p99 < AT_ONCE_MS
+    assert took_ms[-1] < LONGEST_MS
 
 
 def test_a_saved_state_is_on_disk_when_its_completion_comes(tmp_path: Path, scribe: Scribe) -> None:
@@ -125,16 +130,14 @@ def test_a_disk_that_hangs_does_not_hold_the_caller(scribe: Scribe, slow_disk: S
             lambda: scribe.report({"reason": "test"}),
             lambda: (scribe.completions(), scribe.health(), None)[2],
         ]
-    longest = _longest_ms(calls)
+    _check_at_once(calls)
     assert slow_disk.entered.wait(5)
-    longest = max(longest, _longest_ms(calls))
+    _check_at_once(calls)
     assert scribe.completions() == []
     assert scribe.health().waiting > 400
     assert scribe.health().busy_ms > 0
     slow_disk.released.set()
     assert len(_await(scribe, 400)) == 400
-    print(f"longest of {2 * len(calls)} calls while fsync hangs: {longest:.3f} ms")
-    assert longest < 10 * AT_ONCE_MS  # ten times the bound: two shared cores
 
 
 def test_a_disk_that_hangs_for_two_seconds_holds_save_state_for_less_than_5_ms(
@@ -155,11 +158,9 @@ def test_a_caller_is_not_starved_by_a_scribe_at_work(scribe: Scribe) -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        longest = _longest_ms([lambda n=n: scribe.event("tick", {"n": n}) for n in range(20_000)])
+        _check_at_once([lambda n=n: scribe.event("tick", {"n": n}) for n in range(20_000)])
     finally:
         sys.setswitchinterval(before)
-    print(f"longest of 20000 events beside a writing scribe: {longest:.3f} ms")
-    assert longest < 10 * AT_ONCE_MS
 
 
 def test_events_and_states_keep_their_order_among_each_other(
@@ -223,7 +224,7 @@ def test_durable_events_are_bounded_too_and_states_are_not(scribe: Scribe, slow_
 
 
 def test_an_error_of_the_disk_is_the_completion_s_error(scribe: Scribe, faulty_calls: Callable) -> None:
-    with faulty_calls(1, errno.ENOSPC):
+    with faulty_calls(1, errno.ENOSPC, scribe._thread):
         scribe.save_state(RECORD, 1)
         (failed,) = _await(scribe, 1)
     assert (failed.ticket, "No space left" in str(failed.error)) == (1, True)
