@@ -47,13 +47,13 @@ def tests_build() -> Path:
 @pytest.fixture(scope="session")
 def contract_build() -> Path:
     """build/tests with the programs of tests/contract alone: they need the shared-memory contract only."""
-    return _build("tests", "contract_torn_reads", "contract_killed_writer")
+    return _build("tests", "contract_torn_reads", "contract_killed_writer", "contract_control_races")
 
 
 @pytest.fixture(scope="session")
 def tsan_build() -> Path:
     """build/tsan: the contract programs under clang's ThreadSanitizer."""
-    return _build("tsan", "contract_races")
+    return _build("tsan", "contract_races", "contract_control_races")
 
 
 @pytest.fixture(scope="session")

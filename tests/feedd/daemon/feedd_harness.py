@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hft import _native, stats
 from hft.layout.dtypes import BOARD_ENTRY, MARKET_EVENT, EventFlags, EventKind, RegionKind
-from hft.regions import Region, RegionError, RingReader
+from hft.regions import Region, RegionError, RingReader, read_control_record, read_gateway_state
 
 BIN = Path(sys.executable).parent
 DEADLINE_S = 30.0
@@ -55,11 +55,16 @@ class Feedd:
     ) -> None:
         self.directory = directory
         self.run_directory = directory / "run"
+        self.control_directory = directory / "control"  # nobody's, unless the test makes a watchd there
         self.config = directory / "hft.toml"
         self.log_path = directory / "feedd.log"
         self.process: subprocess.Popen[bytes] | None = None
         sections = {
-            "run": {"directory": str(self.run_directory), "huge_pages": "allow_small"},
+            "run": {
+                "directory": str(self.run_directory),
+                "huge_pages": "allow_small",
+                "control_directory": str(self.control_directory),
+            },
             "cores": cores,
             "feedd": {"idle": idle},
             "feedd.capacity": {"orders": 1 << 18, "levels": 1 << 16, "instruments": 16384} | capacity,
@@ -114,9 +119,22 @@ class Feedd:
     def region(self, name: str, kind: RegionKind) -> Region:
         return Region.open(str(self.run_directory / "feedd" / name), int(kind))
 
+    def gateway(self) -> dict[str, int]:
+        """The words of gateway.state."""
+        return read_gateway_state(self.region("gateway.state", RegionKind.GATEWAY_STATE))
+
+    def progress(self, loop: int) -> dict[str, int]:
+        """The progress words of a loop: 0 market, 1 gateway."""
+        return read_control_record(self.region("progress", RegionKind.PROGRESS), "LoopProgress", loop)
+
     def stat(self, name: str) -> int:
         value = stats.read(str(self.run_directory / "feedd" / "stats"))[name]
         assert isinstance(value, int)
+        return value
+
+    def histogram(self, name: str) -> stats.Histogram:
+        value = stats.read(str(self.run_directory / "feedd" / "stats"))[name]
+        assert isinstance(value, stats.Histogram)
         return value
 
     def stat_sum(self, name: str) -> int:

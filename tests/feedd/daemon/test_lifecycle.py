@@ -24,6 +24,7 @@ REGIONS = {
     "updates.ring": RegionKind.UPDATES_RING,
     "gateway.state": RegionKind.GATEWAY_STATE,
     "stats": RegionKind.STATS,
+    "progress": RegionKind.PROGRESS,
 }
 
 
@@ -81,7 +82,7 @@ def test_regions_and_directory_are_for_owner_and_group_only(make_feedd: Make, fe
 def test_its_threads_have_names(make_feedd: Make, feed: Feed) -> None:
     feedd = make_feedd(feed.keys()).start()
     names = {(task / "comm").read_text().strip() for task in Path(f"/proc/{feedd.pid}/task").iterdir()}
-    assert names == {"feedd", "feedd-market", "feedd-gateway", "feedd-helper"}
+    assert names == {"feedd", "feedd-market", "feedd-gateway", "feedd-helper", "hft-watchd-link"}
 
 
 def test_hot_threads_stay_on_their_cores_and_are_brought_back(make_feedd: Make, feed: Feed) -> None:

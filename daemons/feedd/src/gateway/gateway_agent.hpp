@@ -1,31 +1,27 @@
 // The gateway thread's work: every intent gets one answer, published before its slot is given back.
 //
-//   intents.ring ─ pop (one private copy) ─ well formed? ─ fence open? ─ venue? ─ updates.ring ─ commit
+//   intents.ring ─ pop (one private copy) ─ well formed? ─ fence, lease, vetoes, pauses ─ (send) ─ fence again
+//                                                                                   └─ updates.ring ─ commit
 //
-// There is no venue session in this build, so the last answer there can be is NO_VENUE: the circle is whole
-// and fails closed.
+// There is no venue session in this build: what passes every check is answered WOULD_SEND. The second look at the
+// fence is where an order that was sent into a closing fence will be cancelled; until then it is counted.
 #pragma once
-#include <array>
 #include <cstdint>
 
-#include "feedd/fence.hpp"
+#include "feedd/clock.hpp"
 #include "feedd/queue.hpp"
 #include "feedd/ring.hpp"
-#include "feedd/stats.hpp"
+#include "gateway/fence_watch.hpp"
+#include "gateway/gateway_stats.hpp"
 #include "gateway/intent_check.hpp"
 #include "runtime/handover.hpp"
-#include "runtime/stats_registry.hpp"
+#include "runtime/loop_totals.hpp"
 
 namespace hft::feedd {
 
-inline constexpr std::size_t REFUSAL_REASONS = static_cast<std::size_t>(schema::RefusalReason::MAX) + 1;
-
-struct GatewayStats {
-  std::array<Counter, REFUSAL_REASONS> refused;  // by reason; NONE is never used
-  Histogram intent_to_answer_ns;
-  Counter loop_iterations;
-
-  void declare(StatsRegistry& registry);
+// Regions that others write, brought by the helper thread.
+struct GatewayInbox {
+  Handover<Region> intents, fence, operator_veto;
 };
 
 class GatewayAgent {
@@ -33,39 +29,45 @@ class GatewayAgent {
   static constexpr unsigned INTENTS_A_ROUND = 64;
   static constexpr std::uint64_t STOP_GRACE_NS = 1'000'000;
 
-  // The regions are feedd's own and outlive the agent. The mailboxes bring what others own.
-  GatewayAgent(Region& state, Region& updates, const IntentLimits& limits, GatewayStats& stats,
-               Handover<Region>& intents_mailbox, Handover<Region>& fence_mailbox) noexcept;
+  // The regions are feedd's own; they, `stats` and `inbox` outlive the agent.
+  GatewayAgent(Region& state, Region& updates, const IntentLimits& limits, GatewayStats& stats, GatewayInbox& inbox,
+               Clock clock = &monotonic_ns) noexcept;
   GatewayAgent(const GatewayAgent&) = delete;
   GatewayAgent& operator=(const GatewayAgent&) = delete;
   ~GatewayAgent();
 
   // Returns how many intents it answered, plus one for each region it took over.
   unsigned do_work() noexcept;
-  // The daemon ends: answers what is there and refuses producers from then on.
+  // The daemon ends: answers what is there and refuses producers from then on. Nothing is sent any more.
   void stop() noexcept;
+  // Intents answered, updates published, intents waiting.
+  [[nodiscard]] LoopTotals totals() const noexcept { return {answered_, updates_.sequence(), waiting_}; }
 
  private:
-  unsigned answer_intents(unsigned count_max) noexcept;
+  unsigned take_regions() noexcept;
   void take_intents() noexcept;
-  void take_fence() noexcept;
-  void report_fence() noexcept;
-  [[nodiscard]] schema::RefusalReason judge(const schema::OrderIntent& intent, std::uint64_t now_ns) const noexcept;
-  void refuse(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
+  void close_queue() noexcept;
+  unsigned answer_intents(unsigned count_max) noexcept;
+  void answer(const schema::OrderIntent& intent) noexcept;
+  [[nodiscard]] schema::RefusalReason judge(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
+  void publish(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] std::uint64_t waiting_intents() const noexcept;
 
-  schema::GatewayState& state_;
+  Region& state_;
   RingWriter<schema::OrderUpdate> updates_;
   IntentConsumer consumer_;
   IntentLimits limits_;
   GatewayStats& stats_;
-  Handover<Region>& intents_mailbox_;
-  Handover<Region>& fence_mailbox_;
-  Region* intents_ = nullptr;  // owned here between take and give back
-  Region* fence_region_ = nullptr;
-  FenceView fence_;
+  GatewayInbox& inbox_;
+  Clock clock_;
+  FenceWatch watch_;
+  Region* intents_ = nullptr;  // these three are owned here between take and give back
+  Region* fence_ = nullptr;
+  Region* operator_veto_ = nullptr;
+  std::uint64_t answered_ = 0;
   std::uint64_t refused_ = 0;
-  std::uint64_t token_reported_ = 0;
-  std::uint64_t epoch_reported_ = 0;
+  std::uint64_t would_send_ = 0;
+  std::uint64_t waiting_ = 0;
 };
 
 }  // namespace hft::feedd

@@ -15,6 +15,7 @@
 #include "protocol/sequencer.hpp"
 #include "publish/normalizer.hpp"
 #include "runtime/config.hpp"
+#include "runtime/loop_totals.hpp"
 
 namespace hft::feedd {
 
@@ -35,6 +36,10 @@ class MarketAgent {
   unsigned do_work() noexcept;
   // The daemon ends: what is missing is given up, what is held is delivered.
   void stop() noexcept;
+  // Messages decoded, records published. What waits in the sockets is the kernel's to know.
+  [[nodiscard]] LoopTotals totals() const noexcept {
+    return {normalizer_.counters().messages, normalizer_.ring_sequence(), 0};
+  }
 
   struct Source {
     Line line;

@@ -14,7 +14,8 @@ namespace hft::feedd {
 namespace {
 
 constexpr PeerShape INTENTS_SHAPE{schema::RegionKind::INTENTS_RING, sizeof(schema::OrderIntent), 16, 65536};
-constexpr PeerShape FENCE_SHAPE{schema::RegionKind::FENCE, sizeof(schema::Fence), 1, 1};
+constexpr PeerShape FENCE_SHAPE{schema::RegionKind::FENCE, sizeof(schema::Fence), 1, 1, true};
+constexpr PeerShape VETO_SHAPE{schema::RegionKind::VETO, sizeof(schema::VetoNote), 1, 1, true};
 
 void require_cores(const char* key, int core) {
   if (core == NOT_PINNED) return;
@@ -54,16 +55,20 @@ Daemon::Daemon(const Config& config)
       lock_(directory_),
       registry_(declare_stats()),
       regions_(directory_, config, registry_),
-      intents_(config.run.directory + "/braind/intents.ring", INTENTS_SHAPE, intents_mailbox_),
-      fence_(config.run.directory + "/watchd/fence", FENCE_SHAPE, fence_mailbox_),
+      intents_(config.run.directory + "/braind/intents.ring", INTENTS_SHAPE, inbox_.intents),
+      fence_(config.run.directory + "/watchd/fence", FENCE_SHAPE, inbox_.fence),
+      operator_veto_(config.run.directory + "/operator/veto", VETO_SHAPE, inbox_.operator_veto),
       market_agent_(config, regions_.market_ring.region, regions_.market_board.region, market_stats_),
       gateway_agent_(regions_.gateway_state.region, regions_.updates_ring.region,
-                     {config.capacity.instruments, regions_.market_ring.region.generation()}, gateway_stats_,
-                     intents_mailbox_, fence_mailbox_),
-      market_thread_("feedd-market", market_agent_, config.idle, market_stats_.loop_iterations),
-      gateway_thread_("feedd-gateway", gateway_agent_, config.idle, gateway_stats_.loop_iterations),
+                     {config.capacity.instruments, regions_.market_ring.region.generation()}, gateway_stats_, inbox_),
+      market_thread_("feedd-market", market_agent_, config.idle, market_stats_.loop_iterations,
+                     ProgressWriter(regions_.progress.region, 0)),
+      gateway_thread_("feedd-gateway", gateway_agent_, config.idle, gateway_stats_.loop_iterations,
+                      ProgressWriter(regions_.progress.region, 1)),
+      watchd_link_(config.run.control_directory, schema::DaemonId::FEEDD, regions_.progress.region,
+                   config.run.heartbeat_interval_ns),
       housekeeper_({Watched{&market_thread_, config.cores.market}, Watched{&gateway_thread_, config.cores.gateway}},
-                   intents_, fence_, regions_.gateway_state.region, regions_.stats.region, helper_stats_, notifier_) {
+                   {intents_, fence_, operator_veto_}, regions_, watchd_link_, helper_stats_, notifier_) {
   pin_threads();
   lock_memory();
   log_sockets();
@@ -74,6 +79,7 @@ Daemon::~Daemon() {
   notifier_.send("STOPPING=1");
   gateway_thread_.finish();
   market_thread_.finish();
+  watchd_link_.close();  // after the goodbye in the progress words
   if (helper_thread_.joinable()) {
     housekeeper_.stop();
     helper_thread_.join();
@@ -83,6 +89,7 @@ Daemon::~Daemon() {
 
 void Daemon::start() {
   helper_stats_.start_time.set(clock_ns(CLOCK_REALTIME) / 1'000'000'000u);
+  watchd_link_.start();
   market_thread_.go();
   gateway_thread_.go();
   helper_thread_ = std::thread([this] { housekeeper_.run(); });

@@ -16,6 +16,7 @@
 #include "runtime/peer_region.hpp"
 #include "runtime/regions.hpp"
 #include "runtime/service_notifier.hpp"
+#include "runtime/watchd_link.hpp"
 
 namespace hft::feedd {
 
@@ -34,7 +35,7 @@ class Daemon {
   // Stops the threads, retires the regions.
   ~Daemon();
 
-  // The hot threads begin, the service manager hears READY.
+  // The line to watchd and the hot threads begin, the service manager hears READY.
   void start();
 
  private:
@@ -54,14 +55,15 @@ class Daemon {
   GatewayStats gateway_stats_;
   StatsRegistry registry_;
   OwnRegions regions_;
-  Handover<Region> intents_mailbox_;
-  Handover<Region> fence_mailbox_;
+  GatewayInbox inbox_;
   PeerRegion intents_;
   PeerRegion fence_;
+  PeerRegion operator_veto_;
   MarketAgent market_agent_;
   GatewayAgent gateway_agent_;
   HotThread market_thread_;
   HotThread gateway_thread_;
+  WatchdLink watchd_link_;
   Housekeeper housekeeper_;
   std::thread helper_thread_;
 };

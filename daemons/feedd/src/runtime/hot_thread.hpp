@@ -1,6 +1,8 @@
 // A thread that does nothing but rounds of one agent: named, pinned, its stack touched before the first round.
 //
-//   made → ready() → pinned by the helper side → go() → rounds → finish(): agent.stop(), joined
+//   made (WARMUP) → pinned by the helper side → go() (READY) → rounds → finish() (DRAINING): agent.stop() → STOPPED
+//
+// After each round it leaves its progress in shared memory: nothing but the loop itself can look alive.
 #pragma once
 #include <pthread.h>
 #include <unistd.h>
@@ -12,8 +14,11 @@
 #include <string>
 #include <thread>
 
+#include "feedd/clock.hpp"
+#include "feedd/progress.hpp"
 #include "feedd/stats.hpp"
 #include "runtime/idle.hpp"
+#include "runtime/loop_totals.hpp"
 
 namespace hft::feedd {
 
@@ -23,14 +28,16 @@ concept Agent = requires(Candidate agent) {
   noexcept->std::same_as<unsigned>;
   { agent.stop() }
   noexcept->std::same_as<void>;
+  { agent.totals() }
+  noexcept->std::same_as<LoopTotals>;
 };
 
 class HotThread {
  public:
-  // `agent` must outlive the thread. `iterations` counts rounds: a loop that stands still shows.
+  // `agent` and what `progress` writes to must outlive the thread.
   template <Agent A>
-  HotThread(const char* name, A& agent, Idle idle, Counter iterations)
-      : name_(name), thread_([this, &agent, idle, iterations] { run(agent, idle, iterations); }) {
+  HotThread(const char* name, A& agent, Idle idle, Counter iterations, ProgressWriter progress)
+      : name_(name), thread_([this, &agent, idle, iterations, progress] { run(agent, idle, iterations, progress); }) {
     ::pthread_setname_np(thread_.native_handle(), name);
     started_.wait(false, std::memory_order_acquire);  // pairs with the store in run
   }
@@ -56,20 +63,33 @@ class HotThread {
   static constexpr std::size_t STACK_BYTES_TOUCHED = 256 * 1024;
 
   template <Agent A>
-  void run(A& agent, Idle mode, Counter iterations) noexcept {
+  void run(A& agent, Idle mode, Counter iterations, ProgressWriter progress) noexcept {
     touch_stack();
     thread_id_ = ::gettid();
+    progress.set_thread_id(static_cast<std::uint64_t>(thread_id_));
+    progress.enter(schema::LoopState::WARMUP, monotonic_ns());
     started_.store(true, std::memory_order_release);  // pairs with the wait in the constructor
     started_.notify_one();
     may_go_.wait(false, std::memory_order_acquire);  // pairs with the store in go
+    if (!end_.load(std::memory_order_relaxed)) progress.enter(schema::LoopState::READY, monotonic_ns());
     IdleStrategy idle(mode);
     // Relaxed: nothing else is passed through `end_`, and the join orders what follows.
     while (!end_.load(std::memory_order_relaxed)) {
       const unsigned work = agent.do_work();
       iterations.add();
+      leave_progress(agent, progress);
       idle.idle(work);
     }
+    progress.enter(schema::LoopState::DRAINING, monotonic_ns());
     agent.stop();
+    leave_progress(agent, progress);
+    progress.enter(schema::LoopState::STOPPED, monotonic_ns());
+  }
+
+  template <Agent A>
+  static void leave_progress(const A& agent, ProgressWriter& progress) noexcept {
+    const LoopTotals totals = agent.totals();
+    progress.round(totals.consumed, totals.produced, totals.lag_records);
   }
 
   // Page faults belong before the first round.

@@ -1,6 +1,5 @@
 #include "runtime/housekeeper.hpp"
 
-#include <cassert>
 #include <chrono>
 
 #include "runtime/affinity.hpp"
@@ -10,17 +9,6 @@ namespace hft::feedd {
 namespace {
 
 constexpr std::array<std::string_view, HOT_THREADS> THREAD_NAMES = {"market", "gateway"};
-
-Counter iterations_of(const Region& stats, std::string_view thread) {
-  for (std::size_t i = 0; i < stats.capacity_records(); ++i) {
-    const StatName found = stat_name(stats, i);
-    if (found.name == "feedd_loop_iterations_total" && found.labels == stat_label("thread", thread)) {
-      return stat_counter(stats, i);
-    }
-  }
-  assert(false && "every hot thread counts its rounds");
-  return {};
-}
 
 }  // namespace
 
@@ -35,38 +23,48 @@ void HelperStats::declare(StatsRegistry& registry) {
   registry.gauge(intents_attached, "feedd_intents_attached", "bool");
   registry.gauge(intents_lag, "feedd_intents_lag_records", "records");
   registry.gauge(fence_attached, "feedd_fence_attached", "bool");
+  registry.gauge(operator_veto_attached, "feedd_operator_veto_attached", "bool");
+  registry.gauge(watchd_registered, "feedd_watchd_registered", "bool");
+  registry.counter(heartbeats_sent, "feedd_heartbeats_sent_total", "beats");
   registry.gauge(huge_pages, "feedd_huge_pages", "bool");
   registry.gauge(memory_locked, "feedd_memory_locked", "bool");
   registry.gauge(start_time, "feedd_start_time_seconds", "s");
 }
 
-Housekeeper::Housekeeper(const std::array<Watched, HOT_THREADS>& threads, PeerRegion& intents, PeerRegion& fence,
-                         const Region& gateway_state, const Region& stats_region, HelperStats& stats,
-                         const ServiceNotifier& notifier)
+Housekeeper::Housekeeper(const std::array<Watched, HOT_THREADS>& threads, const Peers& peers, const OwnRegions& regions,
+                         const WatchdLink& watchd, HelperStats& stats, const ServiceNotifier& notifier)
     : threads_(threads),
-      intents_(intents),
-      fence_(fence),
-      intents_cursor_(*reinterpret_cast<const std::uint64_t*>(gateway_state.records())),
+      peers_(peers),
+      intents_cursor_(*reinterpret_cast<const std::uint64_t*>(regions.gateway_state.region.records())),
+      watchd_(watchd),
       stats_(stats),
       notifier_(notifier),
-      watch_(stats_region),
-      published_(stats_region, "feedd_published_total"),
-      decoded_(stats_region, "feedd_messages_decoded_total"),
-      gap_messages_(stats_region, "feedd_gap_messages_total"),
-      refused_(stats_region, "feedd_intents_refused_total"),
-      silent_(stats_region, "feedd_feed_silent"),
-      iterations_{iterations_of(stats_region, THREAD_NAMES[0]), iterations_of(stats_region, THREAD_NAMES[1])} {}
+      watch_(regions.stats.region),
+      published_(regions.stats.region, "feedd_published_total"),
+      decoded_(regions.stats.region, "feedd_messages_decoded_total"),
+      gap_messages_(regions.stats.region, "feedd_gap_messages_total"),
+      refused_(regions.stats.region, "feedd_intents_refused_total"),
+      would_send_(regions.stats.region, "feedd_orders_would_send_total"),
+      silent_(regions.stats.region, "feedd_feed_silent"),
+      progress_{ProgressView(regions.progress.region, 0), ProgressView(regions.progress.region, 1)} {}
 
 void Housekeeper::run() {
   unsigned round = 0;
   do {
-    follow(intents_, stats_.intents_attached);
-    follow(fence_, stats_.fence_attached);
+    follow_peers();
+    follow_watchd();
     if (round % ROUNDS_A_CHECK == 0) check();
     if (++round % (ROUNDS_A_CHECK * CHECKS_A_STATUS) == 0) report_status();
   } while (!stop_.try_acquire_for(std::chrono::milliseconds(FOLLOW_INTERVAL_MS)));
+  follow_watchd();
   watch_.look();
   report_status();
+}
+
+void Housekeeper::follow_peers() {
+  follow(peers_.intents, stats_.intents_attached);
+  follow(peers_.fence, stats_.fence_attached);
+  follow(peers_.operator_veto, stats_.operator_veto_attached);
 }
 
 void Housekeeper::follow(PeerRegion& peer, Counter& attached) {
@@ -81,6 +79,20 @@ void Housekeeper::follow(PeerRegion& peer, Counter& attached) {
     case PeerRegion::Change::NONE: return;
   }
   attached.set(peer.region() != nullptr);
+}
+
+// Each reason for not being registered is logged once, however often watchd is tried.
+void Housekeeper::follow_watchd() {
+  const bool registered = watchd_.registered();
+  stats_.watchd_registered.set(registered);
+  stats_.heartbeats_sent.set(watchd_.beats_sent());
+  if (registered && !registered_seen_) LogLine(LogLevel::INFO, "watchd_registered");
+  registered_seen_ = registered;
+  const std::string refusal = watchd_.refusal();
+  if (refusal.empty() || refusals_logged_.size() == REFUSALS_LOGGED_MAX) return;
+  if (refusals_logged_.insert(refusal).second) {
+    LogLine(LogLevel::WARNING, "watchd_not_registered").field("problem", refusal);
+  }
 }
 
 void Housekeeper::check() {
@@ -109,7 +121,7 @@ void Housekeeper::check_threads() {
 }
 
 void Housekeeper::check_intents() noexcept {
-  const Region* intents = intents_.region();
+  const Region* intents = peers_.intents.region();
   if (intents == nullptr) return stats_.intents_lag.set(0);
   const auto head = control_word(*reinterpret_cast<const std::uint64_t*>(intents->base() + RING_CONTROL_OFFSET))
                         .load(std::memory_order_relaxed);
@@ -120,7 +132,7 @@ void Housekeeper::check_intents() noexcept {
 bool Housekeeper::loops_move() noexcept {
   bool all = true;
   for (std::size_t i = 0; i < HOT_THREADS; ++i) {
-    const std::uint64_t now = iterations_[i].value();
+    const std::uint64_t now = progress_[i].word(ProgressWriter::ITERATIONS);
     all = all && now != iterations_seen_[i];
     iterations_seen_[i] = now;
   }
@@ -133,10 +145,12 @@ void Housekeeper::report_status() {
       .field("gap_messages", gap_messages_.value())
       .field("published", published_.value())
       .field("intents_refused", refused_.value())
+      .field("orders_would_send", would_send_.value())
       .field("feed_silent", silent_.value() != 0);
   notifier_.send("STATUS=" + std::string(silent_.value() != 0 ? "feed silent" : "feed up") + ", " +
                  std::to_string(published_.value()) + " events published, " + std::to_string(gap_messages_.value()) +
-                 " messages lost, " + std::to_string(refused_.value()) + " intents refused");
+                 " messages lost, " + std::to_string(refused_.value()) + " intents refused, " +
+                 std::to_string(would_send_.value()) + " orders would have been sent");
 }
 
 }  // namespace hft::feedd

@@ -19,16 +19,25 @@ PeerRegion::Change PeerRegion::follow() {
     seen_ = {};
     return current_ != nullptr ? detach() : Change::NONE;
   }
-  if (found != seen_) return attach(found);
-  return retired ? detach() : Change::NONE;
+  if (worth_opening(found)) return attach(found);
+  if (!retired) return Change::NONE;
+  seen_retired_ = true;
+  return detach();
+}
+
+// What was refused is looked at again when another file is there.
+bool PeerRegion::worth_opening(const FileIdentity& found) const noexcept {
+  return found != seen_ || (current_ == nullptr && seen_retired_ && shape_.keeps_inode);
 }
 
 PeerRegion::Change PeerRegion::attach(const FileIdentity& found) {
   seen_ = found;
+  seen_retired_ = false;
   try {
     auto region = std::make_unique<Region>(Region::open(path_, shape_.kind));
     check_shape(*region);
-    if (region->retired()) return current_ != nullptr ? detach() : Change::NONE;
+    seen_retired_ = region->retired();
+    if (seen_retired_) return current_ != nullptr ? detach() : Change::NONE;
     current_ = region.get();
     mailbox_.offer(std::move(region));
     return Change::ATTACHED;

@@ -19,6 +19,7 @@ struct PeerShape {
   std::uint32_t record_bytes = 0;
   std::uint64_t records_min = 1;
   std::uint64_t records_max = 1;  // a queue's capacity is a power of two within these
+  bool keeps_inode = false;       // adopted by each life of its writer: retired, it may become LIVE again
 };
 
 class PeerRegion {
@@ -47,6 +48,7 @@ class PeerRegion {
 
   [[nodiscard]] FileIdentity identity() const noexcept;  // all zero = no file
   void check_shape(const Region& region) const;          // throws RegionError
+  [[nodiscard]] bool worth_opening(const FileIdentity& found) const noexcept;
   Change attach(const FileIdentity& found);
   Change detach();
 
@@ -55,6 +57,7 @@ class PeerRegion {
   Handover<Region>& mailbox_;
   const Region* current_ = nullptr;  // owned by the hot thread's side until collected
   FileIdentity seen_;                // the file that was looked at last, good or not
+  bool seen_retired_ = false;        // that is all that was wrong with it
   std::string problem_;
 };
 

@@ -39,7 +39,9 @@ OwnRegions::OwnRegions(const std::string& directory, const Config& config, Stats
       updates_ring(make(directory + "/updates.ring", schema::RegionKind::UPDATES_RING,
                         config.capacity.updates_ring_records, sizeof(schema::OrderUpdate), config)),
       gateway_state(make(directory + "/gateway.state", schema::RegionKind::GATEWAY_STATE, 1,
-                         sizeof(schema::GatewayState), config)) {}
+                         sizeof(schema::GatewayState), config)),
+      progress(make(directory + "/progress", schema::RegionKind::PROGRESS, HOT_THREADS, sizeof(schema::LoopProgress),
+                    config)) {}
 
 std::string make_daemon_directory(const std::string& run_directory) {
   if (::mkdir(run_directory.c_str(), 0750) != 0 && errno != EEXIST) {

@@ -10,6 +10,8 @@
 
 namespace hft::feedd {
 
+inline constexpr std::size_t HOT_THREADS = 2;  // market, gateway: the order of their progress records
+
 // Their end, also a failed start's, retires them: readers learn that nobody writes here any more.
 class OwnRegions {
  public:
@@ -30,9 +32,11 @@ class OwnRegions {
   Owned market_board;  // peer_generation = market_ring's generation
   Owned updates_ring;
   Owned gateway_state;
+  Owned progress;  // a record per hot thread: market, gateway
 
-  [[nodiscard]] std::array<const Region*, 5> all() const noexcept {
-    return {&stats.region, &market_ring.region, &market_board.region, &updates_ring.region, &gateway_state.region};
+  [[nodiscard]] std::array<const Region*, 6> all() const noexcept {
+    return {&stats.region,        &market_ring.region,   &market_board.region,
+            &updates_ring.region, &gateway_state.region, &progress.region};
   }
 };
 

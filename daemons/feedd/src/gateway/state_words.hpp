@@ -1,0 +1,32 @@
+// Control words of GatewayState, by their place in the schema. Readers: braind and watchd.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "feedd/region.hpp"
+#include "feedd/slot.hpp"
+
+namespace hft::feedd {
+
+enum StateWord : std::size_t {
+  FENCE_TOKEN_SEEN = 16,
+  FENCE_EPOCH_SEEN,
+  VETO_SEEN,
+  OPEN_ORDERS,
+  DRAINED,
+  UPDATES_WATERMARK,
+  UPDATES_GENERATION,
+  INTENTS_REFUSED,
+  INTENTS_WOULD_SEND,
+  EPOCH_LATCHED,
+  FENCE_OPEN,
+  RECONCILED,
+};
+static_assert(sizeof(schema::GatewayState) == 32 * sizeof(std::uint64_t));
+
+inline void store_word(Region& state, StateWord word, std::uint64_t value) noexcept {
+  // Release: a reader that sees the watermark sees the updates up to it.
+  control_word(reinterpret_cast<std::uint64_t*>(state.records())[word]).store(value, std::memory_order_release);
+}
+
+}  // namespace hft::feedd
