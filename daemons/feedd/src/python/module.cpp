@@ -16,6 +16,7 @@ NB_MODULE(_native, module) {
   hft::python::bind_queue(module);
   hft::python::bind_control(module);
   hft::python::bind_board(module);
+  hft::python::bind_snapshot(module);
   hft::python::bind_stats(module);
   hft::python::bind_compiled(module);
   hft::python::bind_bench(module);
