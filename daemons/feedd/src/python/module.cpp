@@ -15,6 +15,7 @@ NB_MODULE(_native, module) {
   hft::python::bind_rings(module);
   hft::python::bind_queue(module);
   hft::python::bind_control(module);
+  hft::python::bind_watchd_link(module);
   hft::python::bind_board(module);
   hft::python::bind_snapshot(module);
   hft::python::bind_stats(module);
