@@ -66,7 +66,7 @@ def _controls(folder: Path) -> tuple[Controls, Region]:
         (folder / name).mkdir()
     fence = Region.create(f"{folder}/watchd/fence", int(RegionKind.FENCE), 1, dtype("Fence").itemsize)
     controls = Controls(folder, require_huge_pages=False)
-    controls.look_for_fence()
+    controls.look_outside()
     return controls, fence
 
 

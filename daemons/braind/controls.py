@@ -1,8 +1,9 @@
-"""What ties the loop to watchd: its progress, which it stores itself, and the fence's epoch, which it copies.
+"""What ties braind to watchd: the loop's progress, the fence's epoch, and the line that carries heartbeats.
 
-Both reach the compiled loop as addresses in one array: `controls[PROGRESS]` of a ProgressWriter,
+The first two reach the compiled loop as addresses in one array: `controls[PROGRESS]` of a ProgressWriter,
 `controls[FENCE_EPOCH]` of the fence's word; 0 = not there. The fence may appear later than braind and is one
-inode for the whole boot, so it is mapped once.
+inode for the whole boot, so it is mapped once. Heartbeats are sent by a native thread that reads the progress and
+vouches for nothing itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hft.layout.dtypes import LoopState, RegionKind, dtype
+from hft._native import WatchdLink
+from hft.config import Run
+from hft.layout.dtypes import DaemonId, LoopState, RegionKind, dtype
 from hft.regions import RECORDS_OFFSET, ProgressWriter, Region, RegionError, RegionMissing
 
 PROGRESS, FENCE_EPOCH = range(2)
@@ -23,10 +26,12 @@ _LOOPS = 1
 
 
 class Controls:
-    """`addresses` for the compiled loop; the states of the loop; the search for the fence."""
+    """`addresses` for the compiled loop; the states of the loop; what is to be said of fence and watchd."""
 
     def __init__(self, run_directory: Path, require_huge_pages: bool) -> None:
         """Creates `braind/progress` in state WARMUP. Raises RegionError."""
+        self._link: WatchdLink | None = None
+        self._said: dict[str, str] = {}
         self.progress = Region.create(
             str(run_directory / "braind" / "progress"),
             int(RegionKind.PROGRESS),
@@ -38,7 +43,6 @@ class Controls:
         self._writer.set_thread_id(threading.get_native_id())
         self._fence_path = str(run_directory / "watchd" / "fence")
         self._fence: Region | None = None
-        self._fence_problem = ""
         self.addresses: NDArray[np.uint64] = np.zeros(2, np.uint64)
         self.addresses[PROGRESS] = self._writer.address
         self.enter(LoopState.WARMUP)
@@ -51,20 +55,37 @@ class Controls:
         """A round made outside the compiled loop; totals as the compiled loop stores them."""
         self._writer.round(consumed, produced, lag_records)
 
-    def look_for_fence(self) -> str:
-        """Maps the fence once it is there. Returns what is wrong with it, once; "" = nothing to say.
+    def connect(self, run: Run) -> None:
+        """Starts registration and heartbeats. Before this thread is pinned: the helper keeps to its cores."""
+        self._link = WatchdLink(
+            run.control_directory, int(DaemonId.BRAIND), self.progress, run.heartbeat_interval_ms * 1_000_000
+        )
+        self._link.start()
+
+    def close(self) -> None:
+        """Hangs up."""
+        if self._link is not None:
+            self._link.close()
+
+    def look_outside(self) -> list[tuple[str, str]]:
+        """Maps the fence once it is there. Returns (event, reason) of what is new and not as it should be.
 
         A fence that can not be used is none: intents then carry epoch 0, which no gateway lets pass.
         """
-        if self._fence is not None:
-            return ""
+        found = {"no fence: intents carry no epoch": "" if self._fence else self._map_fence()}
+        if self._link is not None:
+            found["not registered at watchd"] = self._link.refusal
+        fresh = [(event, text) for event, text in found.items() if text and self._said.get(event) != text]
+        self._said |= dict(fresh)
+        return fresh
+
+    def _map_fence(self) -> str:
         try:
             self._fence = Region.open(self._fence_path, int(RegionKind.FENCE))
         except RegionMissing:
             return ""
         except RegionError as error:
-            said, self._fence_problem = self._fence_problem, str(error)
-            return "" if said == self._fence_problem else self._fence_problem
-        base = self._fence.bytes().ctypes.data
-        self.addresses[FENCE_EPOCH] = base + RECORDS_OFFSET + dtype("Fence").fields["epoch"][1]  # type: ignore[index]
+            return str(error)
+        offset = RECORDS_OFFSET + dtype("Fence").fields["epoch"][1]  # type: ignore[index]
+        self.addresses[FENCE_EPOCH] = self._fence.bytes().ctypes.data + offset
         return ""

@@ -101,6 +101,7 @@ class Loop:
         self._controls.round(int(counts[Count.EVENTS]), int(counts[Count.DECISIONS]), 0)
         self._map()
         if self._feed is None:
+            self._look_outside()
             time.sleep(MAP_INTERVAL_S)
 
     def _map(self) -> None:
@@ -113,7 +114,7 @@ class Loop:
         )
         self._brain.start_anew(decide_after_seq=feed.head_at_start)
         self._inputs.mapped(feed)
-        self._look_for_fence()
+        self._look_outside()
         self._metrics.add_map(feed.ring.generation)
         self._metrics.set_state(State.RUNNING)
         self._report(
@@ -210,12 +211,12 @@ class Loop:
         """What is due every PUBLISH_INTERVAL_NS."""
         if feed.reader.cursor != self._cursor_marked:
             self._mark(feed)
-        self._look_for_fence()
+        self._look_outside()
         self._publish()
 
-    def _look_for_fence(self) -> None:
-        if problem := self._controls.look_for_fence():
-            self._report("no fence: intents carry no epoch", {"reason": problem})
+    def _look_outside(self) -> None:
+        for event, reason in self._controls.look_outside():
+            self._report(event, {"reason": reason})
 
     def _publish(self) -> None:
         feed = self._feed

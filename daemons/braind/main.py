@@ -75,6 +75,7 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
     with DaemonLock(str(directory / "braind")):
         notifier.notify("STATUS=warming up")
         controls = Controls(directory, config.run.huge_pages == "require")
+        controls.connect(config.run)
         daemon = _made(config, config.braind, controls, log)
         _prepare_thread(config.cores.brain)
         notifier.notify("READY=1\nSTATUS=running")
@@ -82,6 +83,7 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
         daemon.loop.run(lambda: not stopped())
         notifier.notify("STOPPING=1\nSTATUS=draining")
         daemon.loop.finish()
+        controls.close()
     log.info("stopped", **{count.name.lower(): int(daemon.brain.counts[count]) for count in _TOLD})
     return EXIT_CLEAN
 

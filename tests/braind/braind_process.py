@@ -37,6 +37,7 @@ class Braind:
 [run]
 directory = "{run_directory}"
 huge_pages = "allow_small"
+control_directory = "{run_directory}/control"
 [feedd]
 idle = "backoff"
 [feedd.capacity]

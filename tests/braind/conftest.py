@@ -37,8 +37,10 @@ from hft.layout.dtypes import (
 from hft.regions import DaemonLock, IntentConsumer, Region, RingWriter
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "feedd" / "daemon"))  # watchd, as its peers see it
 from braind_circle import Circle
 from braind_process import Braind
+from fake_watchd import FakeWatchd
 
 Events = NDArray[np.void]
 SESSION_OPEN_NS = 1_577_716_200_000_000_000
@@ -172,6 +174,20 @@ def start(shm_directory: Path, package_directory: Path) -> Iterator[Callable[...
 
     yield begin
     for one in started:
+        one.close()
+
+
+@pytest.fixture
+def fake_watchd() -> Iterator[Callable[[Path], FakeWatchd]]:
+    """watchd's sockets in a control directory, played by the test."""
+    made = []
+
+    def listen(control_directory: Path) -> FakeWatchd:
+        made.append(FakeWatchd(control_directory))
+        return made[-1]
+
+    yield listen
+    for one in made:
         one.close()
 
 

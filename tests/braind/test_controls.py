@@ -12,7 +12,7 @@ from braind_process import publish, wait_until
 from braind.controls import Controls
 from braind.counts import Count, StoppedFor
 from braind.rehearsal import made_up_events
-from hft.layout.dtypes import LoopState, RegionKind, UpdateKind, VetoReason, dtype
+from hft.layout.dtypes import DaemonId, LoopState, RegionKind, UpdateKind, VetoReason, dtype
 from hft.regions import DaemonLock, FenceWriter, Region, read_control_record
 
 
@@ -60,10 +60,10 @@ def test_an_intent_carries_the_epoch_at_its_emission_and_0_without_a_fence(
     one.publish(events[:1000])
     one.step()
     assert set(one.intents()["epoch"].tolist()) == {0}
-    assert controls.look_for_fence() == ""
+    assert controls.look_outside() == []
     fence = fence_of(shm_directory)
     FenceWriter(fence).open(7, 1, 0)
-    assert controls.look_for_fence() == ""
+    assert controls.look_outside() == []
     one.publish(events[1000:2000])
     one.step()
     assert set(one.intents()["epoch"].tolist()) == {7}
@@ -75,8 +75,9 @@ def test_an_intent_carries_the_epoch_at_its_emission_and_0_without_a_fence(
 
 def test_a_fence_that_can_not_be_used_is_told_once_and_counts_as_none(controls, shm_directory):
     (shm_directory / "watchd" / "fence").write_bytes(bytes(8192))
-    assert "not a region of this suite" in controls.look_for_fence()
-    assert controls.look_for_fence() == ""
+    ((event, reason),) = controls.look_outside()
+    assert (event, "not a region of this suite" in reason) == ("no fence: intents carry no epoch", True)
+    assert controls.look_outside() == []
     assert controls.addresses[1] == 0
 
 
@@ -201,4 +202,33 @@ def test_a_fence_that_appears_later_is_found(start, feedd_side, shm_directory):
             time.sleep(0.02)
     assert 3 in epochs
     assert epochs <= {0, 3}
+    feedd.retire()
+
+
+def test_it_registers_while_it_warms_up_and_beats_as_soon_as_it_makes_rounds(
+    start, shm_directory, fake_watchd
+):
+    watchd = fake_watchd(shm_directory / "control")
+    braind = start()
+    registered = watchd.register()
+    assert registered.said["daemon"] == DaemonId.BRAIND
+    assert registered.pid_of_pidfd() == registered.peer_pid == braind.process.pid
+    assert progress_of(shm_directory)["state"] == LoopState.WARMUP
+    braind.wait_ready()
+    beats = watchd.beats(wait_s=20)
+    assert set(beats["pid"].tolist()) == {braind.process.pid}
+    assert set(beats["state"].tolist()) <= {LoopState.WARMUP, LoopState.READY}
+    code, log = braind.stop()
+    assert code == 0
+    assert not [line for line in log if line["event"] == "not registered at watchd"]
+
+
+def test_without_watchd_it_runs_and_says_once_that_nobody_watches(start, feedd_side):
+    braind = start().wait_ready()
+    feedd = feedd_side()
+    braind.wait_for("braind_ring_maps_total", 1)
+    time.sleep(0.3)
+    code, log = braind.stop()
+    assert code == 0
+    assert len([line for line in log if line["event"] == "not registered at watchd"]) == 1
     feedd.retire()
