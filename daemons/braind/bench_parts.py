@@ -13,6 +13,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from braind.brain import Brain, Market
+from braind.controls import Controls
 from braind.counts import Count, Histogram
 from braind.features.ranges import features_of_range
 from braind.features.registry import FEATURE_NAMES, FEATURES, warmup_top_updates
@@ -59,6 +60,16 @@ def random_model() -> NativeModel:
     return NativeModel(cached_binary(network).binary, inputs)
 
 
+def _controls(folder: Path) -> tuple[Controls, Region]:
+    """As in life: the loop stores its progress, and copies the epoch of a fence that is there."""
+    for name in ("braind", "watchd"):
+        (folder / name).mkdir()
+    fence = Region.create(f"{folder}/watchd/fence", int(RegionKind.FENCE), 1, dtype("Fence").itemsize)
+    controls = Controls(folder, require_huge_pages=False)
+    controls.look_outside()
+    return controls, fence
+
+
 class Bench:
     """braind's side in `folder`: intents ring, statistics and a brain; `join` maps what the writer made."""
 
@@ -71,9 +82,12 @@ class Bench:
         indices = [builder.histogram(one.name.lower(), "ns") for one in Histogram]
         self._stats = builder.create(f"{folder}/stats")
         addresses = np.array([self._stats.value_address(index) for index in indices], np.uint64)
+        self._controls, self._fence = _controls(folder)
         strategy: Strategy = _EagerStrategy()
         state = FeatureState.following(list(range(1, INSTRUMENTS + 1)), 1024)
-        self.brain = Brain(state, random_model(), strategy, False, decision_interval_us, addresses)
+        self.brain = Brain(
+            state, random_model(), strategy, False, decision_interval_us, addresses, self._controls.addresses
+        )
         self._before = self._stage_values()
 
     def events(self, count: int) -> NDArray[np.void]:
@@ -168,6 +182,7 @@ def _decisions_per_second(bench: Bench) -> float:
     bench.brain.start_anew(decide_after_seq=0)
     before = int(bench.brain.counts[Count.DECISIONS])
     start = time.perf_counter()
-    bench.brain.step(bench.market, polls_max=1, records_max=1 << 30)
+    while bench.brain.step(bench.market, polls_max=1, records_max=1 << 30):
+        bench.brain.counts[Count.DROP_RUNS] = 0
     seconds = time.perf_counter() - start
     return (int(bench.brain.counts[Count.DECISIONS]) - before) / seconds

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from braind.counts import Count, Counts, Histogram
+from braind.controls import NO_CONTROLS
+from braind.counts import DROP_RUNS_MAX, Count, Counts, Histogram
 from braind.features.registry import FEATURES, selection, warmup_top_updates
 from braind.features.state import FeatureState
 from braind.model.inference import OUTPUTS, NativeModel
@@ -68,7 +69,9 @@ class Bound(NamedTuple):
     parameters: NDArray[np.float64]
     strategy_id: int
     counts: Counts
+    drops: NDArray[np.int64]
     histograms: NDArray[np.uint64]
+    controls: NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -92,23 +95,27 @@ class Brain:
         accept_partial_books: bool,
         decision_interval_us: int,
         histograms: NDArray[np.uint64],
+        controls: NDArray[np.uint64] = NO_CONTROLS,
     ) -> None:
-        """`histograms`: addresses by counts.Histogram (StatsWriter.value_address)."""
+        """`histograms`: addresses by counts.Histogram (StatsWriter.value_address); `controls`: controls.py."""
         self.state = state
         self.model = model
         self.counts: Counts = np.zeros(len(Count), np.int64)
         self.gate = Gate(
             warmup_top_updates(strategy.features), accept_partial_books, decision_interval_us * 1000, 0
         )
-        own = np.zeros((state.values.shape[0], strategy.state_words), np.int64)
+        self.own = np.zeros((state.values.shape[0], strategy.state_words), np.int64)
+        self.drops = np.zeros((DROP_RUNS_MAX, 3), np.int64)
         self._bound = Bound(
             model.handles,
             model.shape,
-            own,
+            self.own,
             strategy.parameters(),
             strategy.strategy_id,
             self.counts,
+            self.drops,
             histograms,
+            controls,
         )
         self._scratch = Scratch.allocated(strategy.features)
         self._step = make_step(make_act(make_decide(model.infer, strategy.policy)))
@@ -117,8 +124,8 @@ class Brain:
         """For a new ring: nothing is known, and nothing decided before `decide_after_seq` counts."""
         self.state.reset()
         self.state.forget_ids()
-        self._bound.own[:] = 0
-        self.counts[Count.LOST] = 0
+        self.own[:] = 0
+        self.counts[[Count.LOST, Count.RING_LOST_SEEN, Count.UPDATES_SEQ]] = 0
         self.gate = self.gate._replace(decide_after_seq=decide_after_seq)
 
     def rehearse(self, market: Market) -> None:
@@ -126,7 +133,8 @@ class Brain:
         words = np.zeros((len(Histogram), HISTOGRAM_WORDS), np.uint64)
         bound = self._bound
         self._bound = bound._replace(
-            histograms=words.ctypes.data + words.strides[0] * np.arange(len(words), dtype=np.uint64)
+            histograms=words.ctypes.data + words.strides[0] * np.arange(len(words), dtype=np.uint64),
+            controls=NO_CONTROLS,
         )
         try:
             self.step(market, polls_max=1, records_max=market.records.shape[0])
@@ -137,10 +145,11 @@ class Brain:
     def step(self, market: Market, polls_max: int, records_max: int) -> int:
         """Consumes until `records_max` records or `polls_max` empty polls; returns the records consumed.
 
-        Stops early when an instrument must be resolved first: then `counts[Count.UNRESOLVED_SEQ]` is not 0
-        and names the record, `Count.UNRESOLVED_ID` the instrument.
+        Comes back early, and says in `counts[Count.STOPPED_FOR]` why (counts.StoppedFor), when something happens
+        that the records do not tell. UNRESOLVED: `Count.UNRESOLVED_SEQ` names the record, `Count.UNRESOLVED_ID`
+        the instrument to look up before it. LOST: `Count.LOST_NOW` records are missing before the cursor. DROPS:
+        `drops[: counts[Count.DROP_RUNS]]` is full; the caller empties it, here and after every other call.
         """
-        self.counts[Count.UNRESOLVED_SEQ] = 0
         return self._step(
             market.reader_address, market.producer_address, market.records, market.generation,
             self.state, self.gate, self._scratch, self._bound, polls_max, records_max,

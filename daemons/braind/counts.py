@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from braind.compiled import compiled
-from braind.features.state import reset_slot
+from braind.features.state import forget_ids, reset_slot
 from hft.regions import FULL, PUSHED
 
 # So many decisions in a row without a finite answer, and the model has lost its mind: no more intents.
 BAD_DECISIONS_IN_A_ROW_MAX = 16
 
 Counts = NDArray[np.int64]
+
+# What the queue refused since the loop last told: runs of consecutive intent ids with one answer.
+DROP_FIRST_ID, DROP_COUNT, DROP_RESULT = range(3)
+DROP_RUNS_MAX = 64
 
 
 class Count(IntEnum):
@@ -40,8 +45,24 @@ class Count(IntEnum):
     LOST = 13
     LAST_INTENT_ID = 14
     UPDATES_SEQ = 15
-    UNRESOLVED_ID = 16
-    UNRESOLVED_SEQ = 17
+    # From here on: what one call of `step` has to tell the loop.
+    STOPPED_FOR = 16
+    UNRESOLVED_ID = 17
+    UNRESOLVED_SEQ = 18
+    LOST_NOW = 19
+    RING_LOST_SEEN = 20
+    DROP_RUNS = 21
+
+
+class StoppedFor(IntEnum):
+    """Why `step` came back early; what the loop does about it is an input of the next call."""
+
+    NOTHING = 0
+    UNRESOLVED = 1
+    LOST = 2
+    DISCARDED = 3
+    DROPS = 4
+    VETOED = 5
 
 
 class Histogram(IntEnum):
@@ -58,6 +79,10 @@ class Histogram(IntEnum):
 _INTENTS, _DROPPED_FULL = int(Count.INTENTS), int(Count.DROPPED_FULL)
 _DROPPED_WRONG_GENERATION = int(Count.DROPPED_WRONG_GENERATION)
 _BAD_RUN, _VETOED, _FEATURE_RESETS = int(Count.BAD_RUN), int(Count.VETOED), int(Count.FEATURE_RESETS)
+_LOST, _LOST_NOW, _DISCARDED_RANGES = int(Count.LOST), int(Count.LOST_NOW), int(Count.DISCARDED_RANGES)
+_STOPPED_FOR, _DROP_RUNS = int(Count.STOPPED_FOR), int(Count.DROP_RUNS)
+_FOR_LOST, _FOR_DISCARDED = int(StoppedFor.LOST), int(StoppedFor.DISCARDED)
+_FOR_DROPS, _FOR_VETOED = int(StoppedFor.DROPS), int(StoppedFor.VETOED)
 
 
 @compiled
@@ -74,24 +99,54 @@ def note_bad(counts: Counts, which: int) -> None:
     """Counts a decision dropped for its numbers; a run of them vetoes for good."""
     counts[which] += 1
     counts[_BAD_RUN] += 1
-    if counts[_BAD_RUN] >= BAD_DECISIONS_IN_A_ROW_MAX:
+    if counts[_BAD_RUN] >= BAD_DECISIONS_IN_A_ROW_MAX and counts[_VETOED] == 0:
         counts[_VETOED] = 1
+        counts[_STOPPED_FOR] = _FOR_VETOED
 
 
 @compiled
-def note_push(counts: Counts, result: int) -> None:
-    """Counts what the queue said to an intent."""
+def note_push(counts: Counts, drops: NDArray[np.int64], intent_id: int, result: int) -> None:
+    """Counts what the queue said to an intent; a refusal also goes into `drops`, int64 (DROP_RUNS_MAX, 3)."""
     if result == PUSHED:
         counts[_INTENTS] += 1
-    elif result == FULL:
-        counts[_DROPPED_FULL] += 1
-    else:
-        counts[_DROPPED_WRONG_GENERATION] += 1
+        return
+    counts[_DROPPED_FULL if result == FULL else _DROPPED_WRONG_GENERATION] += 1
+    last = counts[_DROP_RUNS] - 1
+    if (
+        last >= 0
+        and drops[last, DROP_RESULT] == result
+        and drops[last, DROP_FIRST_ID] + drops[last, DROP_COUNT] == intent_id
+    ):
+        drops[last, DROP_COUNT] += 1
+        return
+    drops[last + 1, DROP_FIRST_ID], drops[last + 1, DROP_COUNT] = intent_id, 1
+    drops[last + 1, DROP_RESULT] = result
+    counts[_DROP_RUNS] = last + 2
+    if counts[_DROP_RUNS] == DROP_RUNS_MAX:
+        counts[_STOPPED_FOR] = _FOR_DROPS
 
 
 @compiled
-def reset_features(values: NDArray[np.float64], clocks: NDArray[np.int64], counts: Counts) -> None:
-    """Every instrument starts anew because records are missing from what it knows."""
+def start_over(state: Any, counts: Counts) -> None:
+    """Records are missing from what is known: features start anew, and ids, which may have changed, too."""
     counts[_FEATURE_RESETS] += 1
-    for slot in range(values.shape[0]):
-        reset_slot(values, clocks, slot)
+    forget_ids(state.slot_of_instrument)
+    for slot in range(state.values.shape[0]):
+        reset_slot(state.values, state.clocks, slot)
+
+
+@compiled
+def note_lost(state: Any, counts: Counts, records: int) -> None:
+    """`records` were overwritten before they were read."""
+    counts[_LOST] += records
+    counts[_LOST_NOW] = records
+    counts[_STOPPED_FOR] = _FOR_LOST
+    start_over(state, counts)
+
+
+@compiled
+def note_discarded(state: Any, counts: Counts) -> None:
+    """A granted range was overwritten while it was used: what came of it is void."""
+    counts[_DISCARDED_RANGES] += 1
+    counts[_STOPPED_FOR] = _FOR_DISCARDED
+    start_over(state, counts)

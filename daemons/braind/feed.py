@@ -44,18 +44,28 @@ class FeedMapper:
         self._intents_path = str(run_directory / "braind" / "intents.ring")
         self._intents_capacity = intents_capacity
         self._require_huge_pages = require_huge_pages
-        self._intents: Region | None = self._new_intents()
+        self._veto = 0
+        self._current = self._new_intents()
+        self._intents: Region | None = self._current
         # Generations of our own queues: answers to any of them are answers to us.
         self.intents_generations = {self._intents.generation}
 
+    def veto(self, reason: int) -> None:
+        """Says no, a schema.VetoReason, in the queue that is there and in every later one of this life."""
+        self._veto = reason
+        self._current.set_veto(reason)
+
     def _new_intents(self) -> Region:
-        return Region.create(
+        made = Region.create(
             self._intents_path,
             int(RegionKind.INTENTS_RING),
             self._intents_capacity,
             ORDER_INTENT.itemsize,
             require_huge_pages=self._require_huge_pages,
         )
+        if self._veto:
+            made.set_veto(self._veto)
+        return made
 
     def map(self) -> Feed | None:
         """The feed that is live now, or None while there is none (or not all of it).
@@ -73,7 +83,7 @@ class FeedMapper:
             return None
         if board.peer_generation != ring.generation:
             return None
-        intents = self._intents or self._new_intents()
+        intents = self._current = self._intents or self._new_intents()
         self._intents = None
         self.intents_generations.add(intents.generation)
         reader = RingReader(ring, 0)

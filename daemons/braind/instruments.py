@@ -6,6 +6,8 @@ awaited; it counts once the board reflects the record that asked.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from braind.features.state import NOT_FOLLOWED, FeatureState
@@ -14,6 +16,16 @@ from hft.regions import Region, monotonic_ns, read_board_entry
 
 # A board that still says nothing this long after the record: the instrument will not be named.
 NAMING_NS_MAX = 100_000_000
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of one id: its `symbol` ("" = the board never named it), its row and its prices' scale."""
+
+    instrument_id: int
+    symbol: str
+    slot: int
+    price_decimals: int
 
 
 class Instruments:
@@ -27,25 +39,25 @@ class Instruments:
         self._waiting_since_ns = 0
         self.found: set[str] = set()
 
-    def resolve(self, board: Region, instrument_id: int, asked_by_seq: int) -> bool | None:
-        """Looks `instrument_id` up. True: settled. None: not yet, ask again. False: given up."""
+    def resolve(self, board: Region, instrument_id: int, asked_by_seq: int) -> Settled | None:
+        """Looks `instrument_id` up and names it to the state. None: not yet, ask again."""
+        settled = self._look_up(board, instrument_id, asked_by_seq)
+        if settled is not None:
+            self._state.name(instrument_id, settled.slot, settled.price_decimals)
+            if settled.slot != NOT_FOLLOWED:
+                self.found.add(settled.symbol)
+        return settled
+
+    def _look_up(self, board: Region, instrument_id: int, asked_by_seq: int) -> Settled | None:
         entry = self._entry[0]
         known = read_board_entry(board, instrument_id, self._entry)
         symbol = bytes(entry["symbol"]).rstrip(b"\0 ").decode("ascii", "replace")
         if known and symbol and int(entry["sequence"]) >= asked_by_seq:
-            self._settle(instrument_id, symbol, int(entry["price_decimals"]))
-            return True
+            slot = self._slot_of_symbol.get(symbol, NOT_FOLLOWED)
+            return Settled(instrument_id, symbol, slot, int(entry["price_decimals"]))
         now_ns = monotonic_ns()
         if self._waiting_for != asked_by_seq:
             self._waiting_for, self._waiting_since_ns = asked_by_seq, now_ns
         if now_ns - self._waiting_since_ns < NAMING_NS_MAX:
             return None
-        self._state.slot_of_instrument[instrument_id] = NOT_FOLLOWED
-        return False
-
-    def _settle(self, instrument_id: int, symbol: str, price_decimals: int) -> None:
-        slot = self._slot_of_symbol.get(symbol, NOT_FOLLOWED)
-        self._state.slot_of_instrument[instrument_id] = slot
-        if slot != NOT_FOLLOWED:
-            self._state.tick[slot] = 10.0 ** (price_decimals - 2)
-            self.found.add(symbol)
+        return Settled(instrument_id, "", NOT_FOLLOWED, 0)

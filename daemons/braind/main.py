@@ -12,27 +12,31 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
-import torch
 
+from braind.assembly import assemble
 from braind.brain import Brain
+from braind.checkpoint import Checkpoints
+from braind.controls import Controls
 from braind.counts import Count
-from braind.features.state import FeatureState
 from braind.feed import FeedMapper
+from braind.identity import hash_of, publish
+from braind.inputs import Inputs
 from braind.instruments import Instruments
-from braind.loop import Loop
+from braind.loop import Loop, Outlets
 from braind.metrics import Metrics
-from braind.model.inference import ModelError, NativeModel
-from braind.model.package import PackageError, load
-from braind.policy import StrategyError, find_strategy
+from braind.model.inference import ModelError
+from braind.model.package import PackageError
+from braind.policy import StrategyError
 from braind.rehearsal import rehearse
 from hft.config import Braind, Config, ConfigError
 from hft.config import load as load_config
-from hft.regions import AlreadyRunning, DaemonLock, RegionError
+from hft.regions import AlreadyRunning, DaemonLock, Region, RegionError
 
 EXIT_CLEAN, EXIT_SYSTEM, EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG = 0, 71, 75, 78
 # Counters of the last log line.
@@ -68,43 +72,51 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
     directory = Path(config.run.directory)
     directory.mkdir(mode=0o750, exist_ok=True)
     notifier = sdnotify.SystemdNotifier()
-    require_huge_pages = config.run.huge_pages == "require"
     with DaemonLock(str(directory / "braind")):
         notifier.notify("STATUS=warming up")
-        metrics = Metrics(str(directory / "braind" / "stats"), require_huge_pages)
-        brain = make_brain(config, config.braind, metrics)
-        rehearse(brain)
-        mapper = FeedMapper(directory, config.braind.intents_ring_records, require_huge_pages)
-        loop = Loop(
-            brain,
-            Instruments(config.braind.symbols, brain.state),
-            mapper,
-            metrics,
-            config.braind.idle,
-            lambda event, fields: log.info(event, **fields),
-        )
+        controls = Controls(directory, config.run.huge_pages == "require")
+        controls.connect(config.run)
+        daemon = _made(config, config.braind, controls, log)
         _prepare_thread(config.cores.brain)
         notifier.notify("READY=1\nSTATUS=running")
         log.info("started", pid=os.getpid(), symbols=len(config.braind.symbols), model=config.braind.model)
-        loop.run(lambda: not stopped())
-        notifier.notify("STOPPING=1")
-    log.info("stopped", **{count.name.lower(): int(brain.counts[count]) for count in _TOLD})
+        daemon.loop.run(lambda: not stopped())
+        notifier.notify("STOPPING=1\nSTATUS=draining")
+        daemon.loop.finish()
+        controls.close()
+    log.info("stopped", **{count.name.lower(): int(daemon.brain.counts[count]) for count in _TOLD})
     return EXIT_CLEAN
 
 
-def make_brain(config: Config, braind: Braind, metrics: Metrics) -> Brain:
-    """Strategy and model as configured. Raises StrategyError, PackageError, ModelError."""
-    torch.set_num_threads(1)
-    strategy_class = find_strategy(braind.strategy)
-    manifest, binary = load(Path(braind.model), strategy_class.features, str(torch.__version__))
-    return Brain(
-        FeatureState.unresolved(len(braind.symbols), config.feedd.capacity.instruments),
-        NativeModel(binary, len(manifest.features)),
-        strategy_class(braind, manifest),
-        braind.accept_partial_books,
-        braind.decision_interval_us,
-        metrics.histogram_addresses,
+@dataclass(frozen=True)
+class _Daemon:
+    loop: Loop
+    brain: Brain
+    identity: Region  # mapped for as long as it is to be read
+
+
+def _made(config: Config, braind: Braind, controls: Controls, log: structlog.stdlib.BoundLogger) -> _Daemon:
+    """All regions of `<run>/braind`, and the loop, rehearsed."""
+    directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
+    folder = directory / "braind"
+    metrics = Metrics(str(folder / "stats"), huge)
+    assembled = assemble(
+        braind, config.feedd.capacity.instruments, metrics.histogram_addresses, controls.addresses
     )
+    brain, document = assembled.brain, assembled.identity.encoded()
+    rehearse(brain)
+    inputs = Inputs(str(folder / "inputs.ring"), braind.inputs_ring_records, huge, brain.counts)
+    checkpoints = Checkpoints(
+        str(folder / "checkpoint"), brain, hash_of(document), braind.checkpoint_interval_records, huge
+    )
+    loop = Loop(
+        brain,
+        Instruments(braind.symbols, brain.state),
+        FeedMapper(directory, braind.intents_ring_records, huge),
+        Outlets(metrics, controls, inputs, checkpoints, lambda event, fields: log.info(event, **fields)),
+        braind.idle,
+    )
+    return _Daemon(loop, brain, publish(str(folder / "identity"), document, inputs.generation, huge))
 
 
 def _prepare_thread(core: int) -> None:

@@ -5,8 +5,9 @@ calls again and again. `step` touches shared memory only through the extension's
 on a granted range up to each decision point, copies the record it decides on, validates, and only then lets
 the model and the policy see it. A failed validation discards what was derived and starts the features anew.
 
-Everything decided is a function of the records and their event time; clocks are read for latencies only.
-With NUMBA_DISABLE_JIT=1 the same source runs interpreted.
+Everything decided is a function of the records, their event time and the loop's inputs (inputs.py); clocks are
+read for latencies only. Whatever is not in the records (a loss, an id nobody looked up) ends the call at its exact
+place, so that the loop can tell it. With NUMBA_DISABLE_JIT=1 the same source runs interpreted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braind.compiled import compiled, compiled_uncached, int64
-from braind.counts import Count, Counts, Histogram, all_finite, note_bad, note_push, reset_features
+from braind.controls import FENCE_EPOCH, PROGRESS
+from braind.counts import (
+    Count,
+    Counts,
+    Histogram,
+    StoppedFor,
+    all_finite,
+    note_bad,
+    note_discarded,
+    note_lost,
+    note_push,
+)
 from braind.features.ranges import collect_decisions
 from braind.features.state import LAST_EVENT_TS_NS
 from braind.model.inference import Infer
@@ -27,8 +39,11 @@ from braind.policy import ACTION, PRICE, QUANTITY, SIDE, TIME_IN_FORCE, Policy
 from hft.compiled import (
     histogram_record,
     intent_push,
+    load_word,
     monotonic_ns,
+    progress_round,
     ring_advance,
+    ring_lag,
     ring_lost,
     ring_poll,
     ring_start_index,
@@ -40,10 +55,12 @@ GRANT_RECORDS_MAX = 256
 # Outcomes of `take_until_decision`.
 RANGE_ENDED, DECISION, UNRESOLVED_INSTRUMENT, DISCARDED = range(4)
 
-_EVENTS, _DECISIONS, _LOST = int(Count.EVENTS), int(Count.DECISIONS), int(Count.LOST)
+_EVENTS, _DECISIONS = int(Count.EVENTS), int(Count.DECISIONS)
+_RING_LOST_SEEN, _STOPPED_FOR = int(Count.RING_LOST_SEEN), int(Count.STOPPED_FOR)
+_FOR_UNRESOLVED = int(StoppedFor.UNRESOLVED)
 _DROPPED_VETO, _DROPPED_CATCHING_UP = int(Count.DROPPED_VETO), int(Count.DROPPED_CATCHING_UP)
 _BAD_INPUTS, _BAD_OUTPUTS = int(Count.BAD_INPUTS), int(Count.BAD_OUTPUTS)
-_BAD_RUN, _VETOED, _DISCARDED_RANGES = int(Count.BAD_RUN), int(Count.VETOED), int(Count.DISCARDED_RANGES)
+_BAD_RUN, _VETOED = int(Count.BAD_RUN), int(Count.VETOED)
 _LAST_INTENT_ID, _UPDATES_SEQ = int(Count.LAST_INTENT_ID), int(Count.UPDATES_SEQ)
 _UNRESOLVED_ID, _UNRESOLVED_SEQ = int(Count.UNRESOLVED_ID), int(Count.UNRESOLVED_SEQ)
 _TICK_TO_CONSUME, _FEATURES = int(Histogram.TICK_TO_CONSUME), int(Histogram.FEATURES)
@@ -71,12 +88,11 @@ def take_until_decision(
         scratch.event[0] = events[scratch.event_index[0]]
     elif following < events.shape[0]:
         outcome = UNRESOLVED_INSTRUMENT
+        counts[_STOPPED_FOR] = _FOR_UNRESOLVED
         counts[_UNRESOLVED_ID] = int64(events[following]["instrument_id"])
         counts[_UNRESOLVED_SEQ] = int64(events[following]["sequence"])
     if ring_validate(ring) == 0:
-        counts[_DISCARDED_RANGES] += 1
-        counts[_UNRESOLVED_SEQ] = 0
-        reset_features(state.values, state.clocks, counts)
+        note_discarded(state, counts)
         return position, DISCARDED
     ring_advance(ring, following - position)
     counts[_EVENTS] += following - position
@@ -123,9 +139,12 @@ def emit(producer: int, scratch: Any, bound: Any, market_generation: int) -> int
     fill_intent(
         intent[0], event[0], scratch.scores, scratch.order, bound.counts, market_generation, bound.strategy_id
     )
+    if bound.controls[FENCE_EPOCH] != 0:
+        intent[0]["epoch"] = load_word(bound.controls[FENCE_EPOCH])
     emit_ns: int = int64(monotonic_ns())
     intent[0]["emit_ts_ns"] = emit_ns
-    note_push(bound.counts, intent_push(producer, intent.ctypes.data))
+    result = intent_push(producer, intent.ctypes.data)
+    note_push(bound.counts, bound.drops, bound.counts[_LAST_INTENT_ID], result)
     return emit_ns
 
 
@@ -199,15 +218,20 @@ def make_act(decide: Decide) -> Act:
 
 @compiled
 def poll(ring: int, records: Any, state: Any, gate: Any, scratch: Any, bound: Any) -> tuple[int, int, int]:
-    """Asks for the next range, notes what was lost before it; returns (first index, records, when taken).
+    """Asks for the next range, or notes what was lost; returns (first index, records, when taken).
 
     Latencies go to `scratch.latencies_ns`; -1 for records that were published before braind was there.
     """
+    counts = bound.counts
     count = ring_poll(ring, GRANT_RECORDS_MAX)
+    if bound.controls[PROGRESS] != 0:
+        # The head is the writer's line: it is looked at only when there is more than this grant.
+        lag = count if count < GRANT_RECORDS_MAX else int64(ring_lag(ring))
+        progress_round(bound.controls[PROGRESS], counts[_EVENTS], counts[_DECISIONS], lag)
     lost: int = int64(ring_lost(ring))
-    if lost != bound.counts[_LOST]:
-        bound.counts[_LOST] = lost
-        reset_features(state.values, state.clocks, bound.counts)
+    if lost != counts[_RING_LOST_SEEN]:
+        note_lost(state, counts, lost - counts[_RING_LOST_SEEN])
+        counts[_RING_LOST_SEEN] = lost
     start = ring_start_index(ring)
     taken_ns: int = int64(monotonic_ns()) if count > 0 else int64(0)
     for i in range(count):
@@ -228,20 +252,18 @@ def make_step(act: Act) -> Callable[..., int]:
     ) -> int:  # fmt: skip
         consumed = 0
         empty_polls = 0
-        while consumed < records_max and empty_polls < polls_max:
+        counts = bound.counts
+        counts[_STOPPED_FOR] = 0
+        while consumed < records_max and empty_polls < polls_max and counts[_STOPPED_FOR] == 0:
             start, count, taken_ns = poll(ring, records, state, gate, scratch, bound)
             events = records[start : start + count]
             if count == 0:
                 empty_polls += 1
             position = 0
-            while position < count:
+            while position < count and counts[_STOPPED_FOR] == 0:
                 following, outcome = take_until_decision(ring, events, position, state, gate, scratch, bound)
                 consumed += following - position
                 position = following
-                if outcome == DISCARDED:
-                    break
-                if outcome == UNRESOLVED_INSTRUMENT:
-                    return consumed
                 if outcome == DECISION:
                     act(producer, market_generation, taken_ns, state, gate, scratch, bound)
                     taken_ns = int64(monotonic_ns())

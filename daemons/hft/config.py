@@ -105,6 +105,8 @@ class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     strategy: str = "braind.strategies.imbalance:ImbalanceStrategy"
     symbols: Annotated[tuple[str, ...], Meta(min_length=1, max_length=4096)]
     intents_ring_records: Annotated[int, Meta(ge=16, le=65536)] = 4096
+    inputs_ring_records: Annotated[int, Meta(ge=1024, le=1 << 22)] = 1 << 16
+    checkpoint_interval_records: Annotated[int, Meta(ge=0, le=1 << 40)] = 250_000
     accept_partial_books: bool = False
     decision_interval_us: Annotated[int, Meta(ge=0, le=10_000_000)] = 100
     score_threshold: Annotated[float, Meta(ge=0.34, le=1.0)] = 0.55
@@ -293,6 +295,7 @@ def _check_braind(braind: Braind) -> None:
             raise ConfigError(key, f'"{symbol}" is named twice')
         seen.add(symbol)
     _check_power_of_two("braind.intents_ring_records", braind.intents_ring_records)
+    _check_power_of_two("braind.inputs_ring_records", braind.inputs_ring_records)
 
 
 def _check_power_of_two(key: str, value: int) -> None:

@@ -45,6 +45,9 @@ from hft._native import (
     load_words,
     monotonic_ns,
     read_board_entry,
+    read_snapshot,
+    snapshot_version,
+    write_snapshot,
 )
 from hft.layout.dtypes import dtype
 
@@ -73,6 +76,9 @@ __all__ = [
     "read_board_entry",
     "read_control_record",
     "read_gateway_state",
+    "read_snapshot",
+    "snapshot_version",
+    "write_snapshot",
 ]
 
 # What IntentProducer.push and hft.compiled.intent_push return (enum PushResult in feedd/queue.hpp).

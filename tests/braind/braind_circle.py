@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from braind.brain import Brain, Market
-from braind.counts import Count, Histogram
+from braind.controls import NO_CONTROLS
+from braind.counts import Count, Histogram, StoppedFor
 from braind.features.registry import FEATURE_NAMES
 from braind.features.state import FeatureState
 from braind.model.inference import NativeModel
@@ -45,6 +46,7 @@ class Circle:
         cool_down_ms: int = 1,
         decision_interval_us: int = 0,
         attached: bool = True,
+        controls=NO_CONTROLS,
     ) -> None:
         self.ring = Region.create(f"{directory}/market", RegionKind.MARKET_RING, ring_records, 128)
         queue = Region.create(f"{directory}/intents", RegionKind.INTENTS_RING, intents_records, 128)
@@ -60,7 +62,9 @@ class Circle:
         config = SimpleNamespace(score_threshold=THRESHOLD, order_quantity=100)
         strategy = ImbalanceStrategy(config, SimpleNamespace(horizon_ms=cool_down_ms))
         state = FeatureState.following(list(range(1, instruments + 1)), 16)
-        self.brain = Brain(state, model, strategy, False, decision_interval_us, addresses)
+        self.brain = Brain(state, model, strategy, False, decision_interval_us, addresses, controls)
+        self.stops: list[StoppedFor] = []
+        self.drops: list[tuple[int, int, int]] = []  # first intent id, how many, what the queue said
         self.writer = RingWriter(self.ring)
         mapped = Region.open(f"{directory}/market", RegionKind.MARKET_RING)
         self.reader, self.producer = RingReader(mapped, 0), IntentProducer(queue, self.gateway)
@@ -72,7 +76,22 @@ class Circle:
         self.writer.publish_many(np.ascontiguousarray(events))
 
     def step(self, records_max: int = 1 << 30) -> int:
-        return self.brain.step(self.market, 1, records_max)
+        """Consumes what is there, going on after everything that `step` has to tell."""
+        consumed = self.brain.step(self.market, 1, records_max)
+        while (stopped_for := self.count(Count.STOPPED_FOR)) and consumed < records_max:
+            self.stops.append(StoppedFor(stopped_for))
+            self.take_drops()
+            if stopped_for == StoppedFor.UNRESOLVED:
+                break
+            consumed += self.brain.step(self.market, 1, records_max - consumed)
+        self.take_drops()
+        return consumed
+
+    def take_drops(self) -> None:
+        """As the loop does: what the queue refused is taken down, and the table is empty again."""
+        runs = self.brain.drops[: self.count(Count.DROP_RUNS)]
+        self.drops += [tuple(int(x) for x in run) for run in runs]
+        self.brain.counts[Count.DROP_RUNS] = 0
 
     def count(self, which: Count) -> int:
         return int(self.brain.counts[which])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,10 @@ from hft.layout.dtypes import (
 from hft.regions import DaemonLock, IntentConsumer, Region, RingWriter
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "feedd" / "daemon"))  # watchd, as its peers see it
 from braind_circle import Circle
+from braind_process import Braind
+from fake_watchd import FakeWatchd
 
 Events = NDArray[np.void]
 SESSION_OPEN_NS = 1_577_716_200_000_000_000
@@ -127,6 +130,16 @@ def package_directory(
     return directory
 
 
+@pytest.fixture(scope="session")
+def broken_package_directory(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound package of a model that has lost its mind: it answers NaN to everything."""
+    broken = replace(network, biases=tuple(np.full_like(b, np.nan) for b in network.biases))
+    weights, compiled = broken.to_bytes(), cached_binary(broken)
+    directory = tmp_path_factory.mktemp("broken") / "package"
+    package.write(directory, tiny_manifest(broken, weights, compiled), compiled.binary, weights)
+    return directory
+
+
 @pytest.fixture
 def circle(shm_directory: Path, model: NativeModel) -> Callable[..., Circle]:
     """Makes a loop over rings of its own; options as of `Circle`."""
@@ -148,6 +161,34 @@ def model(compiled_network: Compiled, network: Network) -> NativeModel:
 @pytest.fixture(scope="session")
 def stream() -> Callable[..., Events]:
     return random_stream
+
+
+@pytest.fixture
+def start(shm_directory: Path, package_directory: Path) -> Iterator[Callable[..., Braind]]:
+    """Starts braind in this test's directory: (extra keys of [braind], model package)."""
+    started = []
+
+    def begin(extra: str = "", model: Path = package_directory) -> Braind:
+        started.append(Braind(shm_directory, model, extra))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def fake_watchd() -> Iterator[Callable[[Path], FakeWatchd]]:
+    """watchd's sockets in a control directory, played by the test."""
+    made = []
+
+    def listen(control_directory: Path) -> FakeWatchd:
+        made.append(FakeWatchd(control_directory))
+        return made[-1]
+
+    yield listen
+    for one in made:
+        one.close()
 
 
 class FeeddSide:
@@ -184,14 +225,15 @@ class FeeddSide:
         self._consumer.attach(self._intents)
         return int(self._intents.generation)
 
-    def answer_all(self) -> Events:
-        """Takes every intent that waits and refuses it; returns them in order."""
+    def answer_all(self, kind: int = UpdateKind.REFUSED) -> Events:
+        """Takes every intent that waits and answers it, by default with a refusal; returns them in order."""
         assert self._intents is not None, "attach() first"
         taken, intent, update = [], np.zeros(1, ORDER_INTENT), np.zeros(1, ORDER_UPDATE)
         while self._consumer.pop(intent):
             taken.append(intent.copy())
             update["intent_id"], update["intents_generation"] = intent["intent_id"], self._intents.generation
-            update["kind"], update["reason"] = UpdateKind.REFUSED, RefusalReason.FENCE_CLOSED
+            refused = kind == UpdateKind.REFUSED
+            update["kind"], update["reason"] = kind, RefusalReason.FENCE_CLOSED if refused else 0
             self._updates_writer.publish(update)
         self._consumer.commit()
         return np.concatenate(taken) if taken else np.zeros(0, ORDER_INTENT)

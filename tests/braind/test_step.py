@@ -13,12 +13,13 @@ from braind_circle import without_clocks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from braind.counts import BAD_DECISIONS_IN_A_ROW_MAX, Count
+from braind.counts import BAD_DECISIONS_IN_A_ROW_MAX, DROP_RUNS_MAX, Count, StoppedFor
+from braind.features.state import UNRESOLVED
 from braind.step import DISCARDED, take_until_decision
 from hft import stats
 from hft.compiled import ring_poll, ring_start_index
 from hft.layout.dtypes import EventKind, IntentAction, Side, TimeInForce
-from hft.regions import read_gateway_state
+from hft.regions import FULL, read_gateway_state
 
 
 def test_an_intent_says_what_it_was_decided_on(circle, stream):
@@ -144,6 +145,45 @@ def test_a_full_queue_drops_intents_by_count_and_never_waits(circle, stream):
     one.step()
     assert one.count(Count.INTENTS) == len(one.intents()) == 16
     assert one.count(Count.DROPPED_FULL) > 5
+    assert one.drops == [(17, one.count(Count.DROPPED_FULL), FULL)]
+
+
+def test_dropped_intents_are_told_in_runs_and_the_round_ends_when_there_is_no_room_for_another(
+    circle, stream
+):
+    one = circle(intents_records=16)
+    events, taken = stream(3, 8000, trouble=0.0), []
+    for first in range(0, 4000, 50):
+        one.publish(events[first : first + 50])
+        one.step()
+        if first % 400 == 0:
+            taken.append(one.intents())
+    taken = np.concatenate([*taken, one.intents()])
+    dropped = {intent for first, count, _ in one.drops for intent in range(first, first + count)}
+    assert set(taken["intent_id"].tolist()) | dropped == set(range(1, one.count(Count.LAST_INTENT_ID) + 1))
+    assert len(taken) + len(dropped) == one.count(Count.LAST_INTENT_ID)
+    one.brain.counts[Count.DROP_RUNS] = DROP_RUNS_MAX - 1
+    one.brain.drops[:] = 0
+    one.publish(events[4000:])
+    one.brain.step(one.market, 1, 1 << 20)
+    assert one.count(Count.STOPPED_FOR) == StoppedFor.DROPS
+    assert one.reader.lag_records > 0
+
+
+def test_a_loss_ends_the_round_where_it_happened_and_ids_are_looked_up_again(circle, stream):
+    one, events = circle(ring_records=1024), stream(5, 5000, trouble=0.0)
+    events["kind"] = EventKind.ADD
+    one.brain.state.slot_of_instrument[0] = UNRESOLVED  # as where ids are looked up
+    one.publish(events[:500])
+    one.brain.step(one.market, 1, 1 << 20)
+    one.publish(events[500:])
+    one.brain.step(one.market, 100, 1 << 20)
+    assert one.count(Count.STOPPED_FOR) == StoppedFor.LOST
+    assert one.reader.cursor == 500 + one.count(Count.LOST_NOW)
+    assert one.count(Count.EVENTS) == 500
+    assert (one.brain.state.slot_of_instrument == UNRESOLVED).all()
+    one.brain.step(one.market, 1, 1 << 20)
+    assert one.count(Count.STOPPED_FOR) == StoppedFor.UNRESOLVED
 
 
 def test_a_queue_of_another_generation_drops_intents_by_count(circle, stream):

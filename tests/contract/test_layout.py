@@ -46,7 +46,7 @@ def test_numpy_has_the_schema_s_offsets_and_no_hole(struct: Struct) -> None:
     assert end == struct.size_bytes, "padding is a named field"
 
 
-@pytest.mark.parametrize("name", ["MarketEvent", "OrderIntent", "OrderUpdate"])
+@pytest.mark.parametrize("name", ["MarketEvent", "OrderIntent", "OrderUpdate", "LoopInput"])
 def test_a_ring_record_is_two_cache_lines_with_its_control_word_first(name: str) -> None:
     struct = schema().structs[name]
     assert struct.size_bytes == 128

@@ -43,6 +43,8 @@ def test_feedd_alone_needs_no_braind_section() -> None:
         ("BRK.A", "AAPL", "braind.symbols[1]"),
         ("[braind]", '[braind]\nstrategy = "imbalance"', "braind.strategy"),
         ("[braind]", "[braind]\nintents_ring_records = 100", "braind.intents_ring_records"),
+        ("[braind]", "[braind]\ninputs_ring_records = 5000", "braind.inputs_ring_records"),
+        ("[braind]", "[braind]\ncheckpoint_interval_records = -1", "braind.checkpoint_interval_records"),
         ("[braind]", "[braind]\nscore_threshold = nan", "braind.score_threshold"),
         ("[braind]", "[braind]\nscore_threshold = 0.33", "braind.score_threshold"),
         ("[braind]", "[braind]\norder_quantity = 0", "braind.order_quantity"),

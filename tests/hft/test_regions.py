@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hft.layout.dtypes import BOARD_ENTRY, MARKET_EVENT, ORDER_INTENT, RegionKind, dtype
+from hft.layout.dtypes import BOARD_ENTRY, MARKET_EVENT, ORDER_INTENT, SNAPSHOT, RegionKind, dtype
 from hft.regions import (
     FULL,
     PUSHED,
@@ -25,6 +25,9 @@ from hft.regions import (
     load_words,
     read_board_entry,
     read_gateway_state,
+    read_snapshot,
+    snapshot_version,
+    write_snapshot,
 )
 
 
@@ -203,3 +206,34 @@ def test_words_outside_a_region_are_not_loaded(shm_directory: Path) -> None:
     for offset_bytes, count in [(4, 1), (region.size_bytes, 1), (0, region.size_bytes), (1 << 63, 1 << 62)]:
         with pytest.raises(RegionError, match="inside"):
             load_words(region, offset_bytes, count)
+
+
+def test_a_ring_that_goes_on_after_a_sequence_is_read_under_those_numbers(shm_directory: Path) -> None:
+    region = _ring(shm_directory)
+    writer = RingWriter(region, after_sequence=500)
+    writer.publish_many(_events(1, 2))
+    reader = RingReader(region, 500)
+    assert (reader.poll(8), reader.head, reader.lost_records) == (2, 502, 0)
+    assert region.records(MARKET_EVENT)["sequence"][reader.start] == 501
+    with pytest.raises(ValueError, match="already beyond"):
+        RingWriter(region, after_sequence=10)
+
+
+def test_a_snapshot_is_read_whole_or_not_at_all(shm_directory: Path) -> None:
+    region = Region.create(
+        str(shm_directory / "checkpoint"), RegionKind.CHECKPOINT, 1, SNAPSHOT.itemsize, extra_bytes=1000
+    )
+    view, image = _view(region), np.zeros(SNAPSHOT.itemsize + 1000, np.uint8)
+    out = np.zeros_like(image)
+    assert (read_snapshot(view, out), snapshot_version(view)) == (False, 0)
+    image[8:] = np.arange(len(image) - 8) % 251
+    write_snapshot(region, image)
+    assert read_snapshot(view, out)
+    assert (out[8:] == image[8:]).all()
+    assert snapshot_version(view) == 2
+    with pytest.raises(RegionError, match="there is room for"):
+        write_snapshot(region, np.zeros(1 << 20, np.uint8))
+    with pytest.raises(RegionError, match="read-only"):
+        write_snapshot(view, image)
+    with pytest.raises(ValueError, match="whole words"):
+        read_snapshot(view, np.zeros(129, np.uint8))

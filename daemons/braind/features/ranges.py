@@ -18,6 +18,7 @@ from braind.features.state import (
     TOP_UPDATES,
     TWO_SIDED,
     UNRESOLVED,
+    forget_ids,
     reset_slot,
 )
 from hft.layout.dtypes import BookValidity, EventFlags, EventKind, TradeState
@@ -48,9 +49,8 @@ def follow(
         if kind == _GAP or new_session:
             for each in range(values.shape[0]):
                 reset_slot(values, clocks, each)
-        if new_session and slot_of_instrument[0] == UNRESOLVED:
-            for i in range(slot_of_instrument.shape[0]):
-                slot_of_instrument[i] = UNRESOLVED
+        if new_session:
+            forget_ids(slot_of_instrument)
         return -1
     if instrument_id >= slot_of_instrument.shape[0]:
         return -1

@@ -83,15 +83,28 @@ class FeatureState(NamedTuple):
             np.full(slots, tick_price_units),
         )
 
+    def name(self, instrument_id: int, slot: int, price_decimals: int) -> None:
+        """Says which row an id has (`NOT_FOLLOWED`: none); prices are value x 10^`price_decimals`."""
+        self.slot_of_instrument[instrument_id] = slot
+        if slot != NOT_FOLLOWED:
+            self.tick[slot] = 10.0 ** (price_decimals - 2)
+
     def forget_ids(self) -> None:
         """All ids must be looked up again, where they are looked up at all."""
-        if self.slot_of_instrument[0] == UNRESOLVED:
-            self.slot_of_instrument[:] = UNRESOLVED
+        forget_ids(self.slot_of_instrument)
 
     def reset(self) -> None:
         """Back to knowing nothing, for every instrument (records were lost, or a new feed generation)."""
         self.values[:] = 0.0
         self.clocks[:] = 0
+
+
+@compiled
+def forget_ids(slot_of_instrument: NDArray[np.int32]) -> None:
+    """See FeatureState.forget_ids."""
+    if slot_of_instrument[0] == UNRESOLVED:
+        for i in range(slot_of_instrument.shape[0]):
+            slot_of_instrument[i] = UNRESOLVED
 
 
 @compiled

@@ -116,5 +116,24 @@ TEST_F(RingTest, a_second_writer_object_goes_on_where_the_first_stopped) {
   EXPECT_EQ(2u, RingWriter<schema::MarketEvent>(region).publish(event(2)));
 }
 
+TEST_F(RingTest, a_writer_that_goes_on_after_a_given_sequence_is_read_under_those_numbers_without_loss) {
+  Region region = market_ring(8);
+  RingWriter<schema::MarketEvent> writer(region, 1000);
+  RingReader reader(region, 1000);
+  EXPECT_EQ(0u, reader.poll(8).count);
+  EXPECT_EQ(1001u, writer.publish(event(1)));
+  const Grant grant = reader.poll(8);
+  EXPECT_EQ(1001u, grant.first_sequence);
+  EXPECT_EQ(1u, grant.count);
+  EXPECT_EQ(0u, reader.lost_records());
+  EXPECT_EQ(1001u, reader.head());
+}
+
+TEST_F(RingTest, a_writer_never_goes_back) {
+  Region region = market_ring(8);
+  RingWriter<schema::MarketEvent>(region, 50).publish(event(1));
+  EXPECT_EQ(51u, RingWriter<schema::MarketEvent>(region, 20).sequence());
+}
+
 }  // namespace
 }  // namespace hft

@@ -30,6 +30,14 @@ class RingWriter {
         mask_(region.capacity_records() - 1),
         sequence_(control_word(*head_).load(std::memory_order_relaxed)) {}  // own word: no partner
 
+  // Goes on after `sequence`, as if all up to it had been published: a replay repeats records under their numbers.
+  // Never backwards: what is there under higher numbers would look like a lap.
+  RingWriter(Region& region, std::uint64_t sequence) noexcept : RingWriter(region) {
+    if (sequence <= sequence_) return;
+    sequence_ = sequence;
+    control_word(*head_).store(sequence, std::memory_order_release);  // pairs with RingReader::head
+  }
+
   // Publishes the next record and returns its sequence. Wait-free: no branch depends on a reader.
   std::uint64_t publish(const Record& record) noexcept {
     const std::uint64_t sequence = ++sequence_;

@@ -44,13 +44,14 @@ struct RingReaderHandle {
   }
 };
 
-// Any record of 128 bytes: market events, updates, intents.
+// Any record of 128 bytes: market events, updates, intents, inputs.
 struct Record128 {
   std::uint64_t words[16];
 };
 static_assert(sizeof(Record128) == sizeof(schema::MarketEvent));
 static_assert(sizeof(Record128) == sizeof(schema::OrderUpdate));
 static_assert(sizeof(Record128) == sizeof(schema::OrderIntent));
+static_assert(sizeof(Record128) == sizeof(schema::LoopInput));
 
 inline void require_kind(const Region& region, std::initializer_list<schema::RegionKind> kinds) {
   for (const schema::RegionKind kind : kinds) {

@@ -58,7 +58,7 @@ nb::object load_words(const Region& region, std::uint64_t offset_bytes, std::uin
 
 RegionOptions options_of(const std::string& path, std::uint8_t kind, std::uint64_t capacity_records,
                          std::uint32_t record_bytes, bool require_huge_pages, std::uint64_t peer_generation,
-                         std::uint32_t mode) {
+                         std::uint32_t mode, std::uint64_t extra_bytes) {
   RegionOptions options;
   options.path = path;
   options.kind = static_cast<schema::RegionKind>(kind);
@@ -67,18 +67,19 @@ RegionOptions options_of(const std::string& path, std::uint8_t kind, std::uint64
   options.require_huge_pages = require_huge_pages;
   options.peer_generation = peer_generation;
   options.mode = mode;
+  options.extra_bytes = extra_bytes;
   return options;
 }
 
 Region create(const std::string& path, std::uint8_t kind, std::uint64_t capacity_records, std::uint32_t record_bytes,
-              bool require_huge_pages, std::uint64_t peer_generation, std::uint32_t mode) {
+              bool require_huge_pages, std::uint64_t peer_generation, std::uint32_t mode, std::uint64_t extra_bytes) {
   return Region::create(
-      options_of(path, kind, capacity_records, record_bytes, require_huge_pages, peer_generation, mode));
+      options_of(path, kind, capacity_records, record_bytes, require_huge_pages, peer_generation, mode, extra_bytes));
 }
 
 Region adopt(const std::string& path, std::uint8_t kind, std::uint32_t record_bytes, bool require_huge_pages,
              std::uint32_t mode) {
-  return Region::adopt(options_of(path, kind, 1, record_bytes, require_huge_pages, 0, mode));
+  return Region::adopt(options_of(path, kind, 1, record_bytes, require_huge_pages, 0, mode, 0));
 }
 
 void bind_lock(nb::module_& module) {
@@ -119,7 +120,7 @@ void bind_regions(nb::module_& module) {
           },
           "path"_a, "kind"_a)
       .def_static("create", &create, "path"_a, "kind"_a, "capacity_records"_a, "record_bytes"_a,
-                  "require_huge_pages"_a = false, "peer_generation"_a = 0, "mode"_a = 0640)
+                  "require_huge_pages"_a = false, "peer_generation"_a = 0, "mode"_a = 0640, "extra_bytes"_a = 0)
       .def_static("adopt", &adopt, "path"_a, "kind"_a, "record_bytes"_a, "require_huge_pages"_a = false,
                   "mode"_a = 0640)
       .def_prop_ro("path", &Region::path)

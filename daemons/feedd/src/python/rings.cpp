@@ -15,14 +15,18 @@ using schema::RegionKind;
 using Writer = RingWriter<Record128>;
 
 void construct_reader(RingReaderHandle* self, const Region& region, std::uint64_t cursor) {
-  require_kind(region, {RegionKind::MARKET_RING, RegionKind::UPDATES_RING, RegionKind::INTENTS_RING});
+  require_kind(region,
+               {RegionKind::MARKET_RING, RegionKind::UPDATES_RING, RegionKind::INTENTS_RING, RegionKind::INPUTS_RING});
   new (self) RingReaderHandle{RingReader(region, cursor), Grant{cursor + 1, 0}};
 }
 
-void construct_writer(Writer* self, Region& region) {
-  require_kind(region, {RegionKind::MARKET_RING, RegionKind::UPDATES_RING});
+void construct_writer(Writer* self, Region& region, std::uint64_t after_sequence) {
+  require_kind(region, {RegionKind::MARKET_RING, RegionKind::UPDATES_RING, RegionKind::INPUTS_RING});
   require_writable(region);
-  new (self) Writer(region);
+  new (self) Writer(region, after_sequence);
+  if (self->sequence() != after_sequence && after_sequence != 0) {
+    throw nb::value_error("the ring is already beyond that sequence");
+  }
 }
 
 std::uint64_t publish_many(Writer& writer, nb::handle records) {
@@ -64,7 +68,7 @@ void bind_rings(nb::module_& module) {
       .def_prop_ro("lag_records", [](const RingReaderHandle& self) { return self.ring.lag_records(); })
       .def_prop_ro("address", [](const RingReaderHandle& self) { return reinterpret_cast<std::uintptr_t>(&self); });
   nb::class_<Writer>(module, "RingWriter", "The writer of a ring of 128-byte records.")
-      .def("__init__", &construct_writer, "region"_a, nb::keep_alive<1, 2>())
+      .def("__init__", &construct_writer, "region"_a, "after_sequence"_a = 0, nb::keep_alive<1, 2>())
       .def(
           "publish", [](Writer& self, nb::handle record) { return self.publish(record_from<Record128>(record)); },
           "record"_a)

@@ -85,6 +85,9 @@ std::uint32_t schema_record_bytes(schema::RegionKind kind) {
     case schema::RegionKind::FENCE: return sizeof(schema::Fence);
     case schema::RegionKind::VETO: return sizeof(schema::VetoNote);
     case schema::RegionKind::PROGRESS: return sizeof(schema::LoopProgress);
+    case schema::RegionKind::INPUTS_RING: return sizeof(schema::LoopInput);
+    case schema::RegionKind::IDENTITY:
+    case schema::RegionKind::CHECKPOINT: return sizeof(schema::Snapshot);
     case schema::RegionKind::NONE: break;
   }
   return 0;
@@ -92,7 +95,7 @@ std::uint32_t schema_record_bytes(schema::RegionKind kind) {
 
 bool is_ring(schema::RegionKind kind) {
   return kind == schema::RegionKind::MARKET_RING || kind == schema::RegionKind::UPDATES_RING ||
-         kind == schema::RegionKind::INTENTS_RING;
+         kind == schema::RegionKind::INTENTS_RING || kind == schema::RegionKind::INPUTS_RING;
 }
 
 // What readers index by: checked by the writer at birth and by every reader before it believes a header.

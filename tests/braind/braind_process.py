@@ -1,0 +1,101 @@
+"""braind as a process with a configuration, a run directory and a notify socket of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hft import stats
+from hft.regions import monotonic_ns
+
+BRAIND = Path(sys.executable).with_name("braind")
+PATIENCE_S = 60.0
+
+
+def wait_until(condition, what: str):
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
+        time.sleep(0.005)
+    return value
+
+
+class Braind:
+    """One braind process with a configuration and a notify socket of its own."""
+
+    def __init__(self, run_directory: Path, model: Path, extra: str = "") -> None:
+        self.directory = run_directory
+        config = run_directory / "hft.toml"
+        config.write_text(
+            f"""
+[run]
+directory = "{run_directory}"
+huge_pages = "allow_small"
+control_directory = "{run_directory}/control"
+[feedd]
+idle = "backoff"
+[feedd.capacity]
+instruments = 64
+[feedd.feed]
+line_a = "127.0.0.1:26477"
+[braind]
+idle = "backoff"
+model = "{model}"
+symbols = ["MADEUP", "OTHER"]
+decision_interval_us = 0
+score_threshold = 0.36
+{extra}
+"""
+        )
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify_path = run_directory / f"notify.{id(self)}"
+        self._notify.bind(str(notify_path))
+        self._notify.setblocking(False)
+        self._said: list[str] = []
+        self.process = subprocess.Popen(
+            [BRAIND, "--config", config],
+            stderr=subprocess.PIPE,
+            env={**os.environ, "NOTIFY_SOCKET": str(notify_path)},
+            text=True,
+        )
+
+    def said(self, word: str) -> bool:
+        try:
+            while True:
+                self._said += self._notify.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return word in self._said
+
+    def wait_ready(self) -> Braind:
+        wait_until(lambda: self.said("READY=1") or self.process.poll() is not None, "READY")
+        assert self.process.poll() is None, self.process.stderr.read()
+        return self
+
+    def value(self, name: str) -> int:
+        return stats.read(str(self.directory / "braind" / "stats"))[name]
+
+    def wait_for(self, name: str, least: int) -> int:
+        wait_until(lambda: self.value(name) >= least, f"{name} to reach {least}, it is {self.value(name)}")
+        return self.value(name)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[dict]]:
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, [json.loads(line) for line in errors.splitlines()]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        self._notify.close()
+
+
+def publish(feedd, events) -> None:
+    events["publish_ts_ns"] = monotonic_ns()
+    feedd.market_writer.publish_many(events)
