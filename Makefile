@@ -38,7 +38,10 @@ fuzz: ## long fuzzing: HFT_FUZZ_SECONDS each (default 600)
 golden: setup ## accept the schema's present layout as the reviewed one
 	@$(PYTHON) -c 'from hft.layout.dtypes import schema; print(schema().golden_text(), end="")' > schema/layout.golden.txt
 
+metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
+	@$(PYTHON) -m watchd.exporter.document docs/METRICS.md > build/help_texts.py && mv build/help_texts.py daemons/watchd/exporter/
+
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz golden clean
+.PHONY: help setup demo test lint bench fuzz golden metrics clean

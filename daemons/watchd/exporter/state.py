@@ -1,0 +1,90 @@
+"""What watchd has on its disk: the suite's state and the report of the last kill.
+
+Both are other programs' files, so every field is doubted; a file that can not be believed is an error of this
+source and exposes nothing. (For watchd such a state file means killed.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from watchd.exporter.control import CLOSE_REASONS
+from watchd.exporter.readings import Reading, gauge, one_hot
+from watchd.states import SuiteState
+
+STATE_FILE: Final = "state.json"
+KILL_REPORT: Final = "last_kill.json"
+BYTES_MAX: Final = 1 << 16
+STEPS_MAX: Final = 16
+_STEP = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def read_state(directory: Path) -> list[Reading]:
+    """`state.json`. Raises OSError (FileNotFoundError: never installed), ValueError when it can not be believed."""
+    record = _document(directory / STATE_FILE)
+    state = str(record.get("state"))
+    if state not in list(SuiteState):
+        raise ValueError(f"{STATE_FILE}: {state!r} is not a state")
+    return [
+        *one_hot("hft_suite_state", "state", list(SuiteState), state),
+        *one_hot("hft_suite_state_reason", "reason", CLOSE_REASONS, str(record.get("reason"))),
+        gauge("hft_suite_state_timestamp_seconds", _utc_s(record)),
+        gauge("hft_suite_state_epoch", _count(record, "epoch")),
+    ]
+
+
+def read_kill_report(directory: Path) -> list[Reading]:
+    """`last_kill.json`. Raises OSError (FileNotFoundError: never killed), ValueError when it can not be believed."""
+    report = _document(directory / KILL_REPORT)
+    steps = report.get("steps_us", {})
+    if not isinstance(steps, dict) or len(steps) > STEPS_MAX or not all(map(_STEP.fullmatch, steps)):
+        raise ValueError(f"{KILL_REPORT}: steps_us is not a table of steps")
+    readings = [
+        gauge("hft_last_kill_timestamp_seconds", _utc_s(report)),
+        *one_hot("hft_last_kill_reason", "reason", CLOSE_REASONS, str(report.get("reason"))),
+        *(gauge("hft_last_kill_step_seconds", _count(steps, step) / 1e6, step=step) for step in steps),
+    ]
+    readings += [
+        gauge(f"hft_last_kill_{name}", float(report[name]))
+        for name in ("fence_was_open", "drained")
+        if isinstance(report.get(name), bool)
+    ]
+    if report.get("open_orders") is not None:
+        readings.append(gauge("hft_last_kill_open_orders", _count(report, "open_orders")))
+    return readings
+
+
+def _document(path: Path) -> dict[str, Any]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        raw = file.read(BYTES_MAX + 1)
+    if len(raw) > BYTES_MAX:
+        raise ValueError(f"{path.name}: longer than {BYTES_MAX} bytes")
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name}: not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path.name}: not an object")  # noqa: TRY004  the file is wrong, not the caller
+    return document
+
+
+def _count(document: dict[str, Any], key: str) -> int:
+    value = document.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**64:
+        raise ValueError(f"{key}: {value!r} is not a count")
+    return value
+
+
+def _utc_s(document: dict[str, Any]) -> float:
+    """`at` (ISO 8601, with its zone) as seconds since the epoch."""
+    try:
+        stamp = datetime.fromisoformat(str(document.get("at")))
+    except ValueError as error:
+        raise ValueError(f"at: {error}") from error
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
