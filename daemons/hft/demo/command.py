@@ -14,21 +14,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from hft.demo import prepare
+from hft.demo.control import ControlLook, ControlSource
 from hft.demo.figures import Figures, FigureSource
 from hft.demo.group import Group, GroupError
+from hft.demo.kill import KillFigures, freeze_and_measure, intents_after_fence
 from hft.demo.report import print_report, write_json
-from hft.demo.screen import Look, Rates, book_tops, make_screen
+from hft.demo.screen import Look, Rates, Screen, book_tops, make_screen
 from hft.layout.dtypes import RegionKind
 from hft.regions import Region
 
 REFRESH_SECONDS = 0.25
 SETTLE_SECONDS_MAX = 5.0
 START_SECONDS_MAX = 120.0
+ARM_SECONDS_MAX = 30.0
+KILLED_SECONDS_SHOWN = 3.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (a private mkdtemp below it)
 PREFIX = "hft-demo."
 
@@ -47,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--start-at", default="first-order", metavar="T", help="HH:MM:SS in New York; earlier goes out fast")
     add("--speed", type=_positive, metavar="X", help="times the real spacing (default: about half a minute)")
     add("--seconds", type=_positive, metavar="S", help="stop after this long (default: when the day is over)")
+    add(
+        "--kill-at",
+        type=_positive,
+        metavar="S",
+        help="freeze braind (SIGSTOP) after this long and measure what watchd does",
+    )
+    add("--record", type=Path, metavar="DIR", help="record the run into a journal (see braind --replay)")
     add("--json", type=Path, metavar="FILE", help="write the report as JSON")
     add("--loss", type=_rate, default=0.0, metavar="P", help="drop this share of the packets of each line")
     add("--duplicate", type=_rate, default=0.0, metavar="P", help="send this share twice")
@@ -122,76 +134,159 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with _run_directory(arguments.keep) as directory:
             plan = prepare.make_plan(arguments, directory, log)
-            figures, problems = _run_suite(plan, directory, arguments, console, log)
+            figures, problems, kill = _run_suite(plan, directory, arguments, console, log)
     except (prepare.PlanError, GroupError) as error:
         log.print(f"hft demo: {error}", markup=False)
         return 1
-    print_report(console, figures, problems)
+    print_report(console, figures, problems, kill)
     if arguments.json is not None:
-        write_json(arguments.json, {**figures.as_json(), "day": plan.describe(), "problems": problems})
+        killed = None if kill is None else kill.as_json()
+        document = {**figures.as_json(), "kill": killed, "day": plan.describe(), "problems": problems}
+        write_json(arguments.json, document)
     return 1 if problems else 0
+
+
+@dataclass(frozen=True)
+class _Session:
+    """One run's parts, from the first daemon's start to the last one's end."""
+
+    plan: prepare.Plan
+    directory: Path
+    arguments: argparse.Namespace
+    group: Group
+    source: FigureSource
+    control: ControlSource
+    stop: _Stop
+    console: Console
 
 
 def _run_suite(
     plan: prepare.Plan, directory: Path, arguments: argparse.Namespace, console: Console, log: Console
-) -> tuple[Figures, list[str]]:
-    stop = _Stop()
+) -> tuple[Figures, list[str], KillFigures | None]:
     paperd_json = directory / "paperd.json"
     ports = prepare.free_udp_ports(3)
     config = prepare.write_config(plan, directory, ports)
     source = FigureSource(directory / "shm", paperd_json)
-    group = Group(directory)
+    control = ControlSource(directory / "shm", directory / "state")
+    session = _Session(plan, directory, arguments, Group(directory), source, control, _Stop(), console)
+    group = session.group
     try:
-        log.print("starting feedd and braind (warm-up) …")
-        group.start("feedd", [prepare.executable("feedd"), "--config", str(config)])
-        group.wait_ready("feedd", START_SECONDS_MAX, stop.check)
-        group.start("braind", [prepare.executable("braind"), "--config", str(config)])
-        group.wait_ready("braind", START_SECONDS_MAX, stop.check)
+        log.print("starting watchd, feedd and braind (warm-up) …")
+        prepare.first_state(config)
+        for name in ("watchd", "feedd", "braind"):
+            group.start(name, [prepare.executable(name), "--config", str(config)])
+            group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
+        _await_armed(session)
+        if arguments.record is not None:
+            group.start("recorder", prepare.recorder_command(config, arguments.record))
+            group.wait_ready("recorder", START_SECONDS_MAX, session.stop.check)
         group.start("paperd", prepare.paperd_command(plan, ports, paperd_json, arguments))
-        problems = _watch(group, source, plan, directory, arguments.seconds, arguments.plain, stop, console)
-        group.stop("paperd")
-        _settle(source, group)
-        for name in ("braind", "feedd"):
-            if not group.stop(name):
-                problems.append(f"{name}: {group.daemons[name].state}\n{group.daemons[name].last_words()}")
-        figures = source.read()
-        return figures, problems + figures.broken_promises()
+        problems, kill = _watch(session)
+        return _end(session, problems, kill)
     finally:
         group.stop_all()
 
 
-def _watch(
-    group: Group,
-    source: FigureSource,
-    plan: prepare.Plan,
-    directory: Path,
-    seconds_max: float | None,
-    plain: bool,
-    stop: _Stop,
-    console: Console,
-) -> list[str]:
-    """Shows the run until it is over. Returns what went wrong on the way."""
-    board = Region.open(str(directory / "shm/feedd/market.board"), int(RegionKind.MARKET_BOARD))
-    screen = make_screen(console, plan.title(), live=console.is_terminal and not plain)
+def _await_armed(session: _Session) -> None:
+    """In mode "paper" watchd arms by itself as soon as everything is live and reconciled. Raises GroupError."""
+    deadline = time.monotonic() + ARM_SECONDS_MAX
+    while not session.control.read().gateway_open:
+        session.stop.check()
+        if failed := session.group.failed():
+            raise GroupError("\n".join(f"{d.name}: {d.state}\n{d.last_words()}" for d in failed))
+        if time.monotonic() > deadline:
+            watchd = session.group.daemons["watchd"]
+            raise GroupError(
+                f"not armed after {ARM_SECONDS_MAX:.0f} s: {watchd.status}\n{watchd.last_words()}"
+            )
+        time.sleep(0.02)
+
+
+def _end(
+    session: _Session, problems: list[str], kill: KillFigures | None
+) -> tuple[Figures, list[str], KillFigures | None]:
+    """Stops in order and adds everything up. braind first: watchd then disarms, feedd confirms."""
+    group = session.group
+    group.stop("paperd")
+    if kill is None:
+        _settle(session.source, group)
+    names = [name for name in ("braind", "feedd", "recorder", "watchd") if name in group.daemons]
+    for name in names:
+        if name == "braind" and kill is not None:
+            continue
+        if not group.stop(name):
+            problems.append(f"{name}: {group.daemons[name].state}\n{group.daemons[name].last_words()}")
+    figures = session.source.read()
+    if kill is None:
+        problems += figures.broken_promises()
+        if (state := session.control.read().state) != "disarmed":
+            problems.append(f"the suite ended {state}, not disarmed")
+    else:
+        problems += kill.problems() + figures.broken_promises_of_the_venue_s_side()
+    return figures, problems, kill
+
+
+def _watch(session: _Session) -> tuple[list[str], KillFigures | None]:
+    """Shows the run until it is over. Returns what went wrong on the way, and the kill if one was asked for."""
+    group, arguments, kill = session.group, session.arguments, None
+    board = Region.open(str(session.directory / "shm/feedd/market.board"), int(RegionKind.MARKET_BOARD))
+    live = session.console.is_terminal and not arguments.plain
+    screen = make_screen(session.console, session.plan.title(), live=live)
     rates = Rates()
     started = time.monotonic()
     try:
         while True:
-            group.observe()
-            figures = source.read()
             seconds = time.monotonic() - started
-            daemons = {name: (d.state, d.status) for name, d in group.daemons.items()}
-            daemons["paperd"] = (figures.paperd_state.upper() or "STARTING", "")  # a venue knows no sd_notify
-            tops = book_tops(board, plan.shown)
-            screen.show(Look(seconds, figures, rates.update(figures), daemons, tops))
-            if failed := group.failed():
-                return [f"{d.name}: {d.state}\n{d.last_words()}" for d in failed]
-            over = figures.paperd_state in ("draining", "done") or group.daemons["paperd"].state == "ENDED"
-            if over or stop.asked or (seconds_max is not None and seconds >= seconds_max):
-                return []
+            figures = _show(session, screen, board, rates, seconds)
+            if failed := [d for d in group.failed() if kill is None or d.name != "braind"]:
+                return [f"{d.name}: {d.state}\n{d.last_words()}" for d in failed], kill
+            if kill is None and (problem := _closed(session.control.read())):
+                return [problem], kill
+            if kill is None and arguments.kill_at is not None and seconds >= arguments.kill_at:
+                kill = _kill(session)
+                arguments.seconds = seconds + KILLED_SECONDS_SHOWN
+            if _is_over(session, figures, seconds):
+                return _unkilled(arguments, kill), kill
             time.sleep(REFRESH_SECONDS)
     finally:
         screen.close()
+
+
+def _show(session: _Session, screen: Screen, board: Region, rates: Rates, seconds: float) -> Figures:
+    session.group.observe()
+    figures = session.source.read()
+    daemons = {name: (d.state, d.status) for name, d in session.group.daemons.items()}
+    daemons["paperd"] = (figures.paperd_state.upper() or "STARTING", "")  # a venue knows no sd_notify
+    tops = book_tops(board, session.plan.shown)
+    screen.show(Look(seconds, figures, rates.update(figures), daemons, tops, session.control.read()))
+    return figures
+
+
+def _is_over(session: _Session, figures: Figures, seconds: float) -> bool:
+    ended = figures.paperd_state in ("draining", "done") or session.group.daemons["paperd"].state == "ENDED"
+    limit = session.arguments.seconds
+    return ended or session.stop.asked or (limit is not None and seconds >= limit)
+
+
+def _closed(control: ControlLook) -> str:
+    """Nobody asked for it: a machine that starved a daemon or watchd for longer than its deadline."""
+    if control.state == "armed":
+        return ""
+    return f"the suite is {control.state or 'without a state'} ({control.state_reason}): see watchd's journal"
+
+
+def _unkilled(arguments: argparse.Namespace, kill: KillFigures | None) -> list[str]:
+    if arguments.kill_at is None or kill is not None:
+        return []
+    return [f"the day was over before --kill-at {arguments.kill_at:g} s"]
+
+
+def _kill(session: _Session) -> KillFigures:
+    fence = session.control.fence()
+    assert fence is not None, "it was armed"
+    kill = freeze_and_measure(session.group.daemons["braind"].process.pid, fence)
+    passed = intents_after_fence(str(session.directory / "shm"), fence)
+    return replace(kill, intents_after_fence=passed)
 
 
 def _settle(source: FigureSource, group: Group) -> None:

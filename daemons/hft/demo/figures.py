@@ -36,6 +36,7 @@ class Figures:
     unread: int = 0
     intents: int = 0
     refused: int = 0
+    would_send: int = 0
     answered: int = 0
     decisions: int = 0
     paperd_state: str = ""
@@ -53,7 +54,15 @@ class Figures:
             )
         if self.intents != self.answered:
             broken.append(f"{self.intents:,} intents, but {self.answered:,} answers")
+        if self.answered != self.would_send + self.refused:
+            broken.append(
+                f"{self.answered:,} answers ≠ would send {self.would_send:,} + refused {self.refused:,}"
+            )
         return broken
+
+    def broken_promises_of_the_venue_s_side(self) -> list[str]:
+        """What holds although braind was killed: its own last counts are up to 50 ms old."""
+        return [text for text in self.broken_promises() if text.startswith("sent ")]
 
     def as_json(self) -> dict[str, object]:
         """The fields of `hft demo --json`."""
@@ -61,6 +70,7 @@ class Figures:
         return {
             "events": {name: getattr(self, name) for name in events},
             "intents": self.intents,
+            "would_send": self.would_send,
             "refused": self.refused,
             "answered": self.answered,
             "decisions": self.decisions,
@@ -131,6 +141,7 @@ class FigureSource:
             unread=max(0, self._ring_head() - cursor),
             intents=total("braind", "braind_intents_total"),
             refused=total("feedd", "feedd_intents_refused_total"),
+            would_send=total("feedd", "feedd_orders_would_send_total"),
             answered=total("braind", "braind_updates_total"),
             decisions=total("braind", "braind_decisions_total"),
             paperd_state=str(paperd.get("state", "")),

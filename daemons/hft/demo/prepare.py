@@ -34,6 +34,8 @@ GENERATED_DATE = "2026-01-05"
 CAPTURE_SECONDS = 30.0
 INSTRUMENTS_MAX = 32
 SHOWN_INSTRUMENTS = 8
+# All of the demo shares its cores with whatever else runs there. A server with isolated cores keeps the default.
+DEADLINE_MS = 100
 
 
 class PlanError(RuntimeError):
@@ -210,6 +212,11 @@ def write_config(plan: Plan, directory: Path, ports: list[int]) -> Path:
 [run]
 directory = {json.dumps(str(directory / "shm"))}
 huge_pages = "allow_small"
+mode = "paper"
+control_directory = {json.dumps(str(directory / "control"))}
+[watchd]
+state_directory = {json.dumps(str(directory / "state"))}
+deadline_ms = {DEADLINE_MS}
 [feedd]
 idle = "backoff"
 [feedd.capacity]
@@ -233,6 +240,16 @@ accept_partial_books = {json.dumps(plan.partial)}
     path = directory / "hft.toml"
     path.write_text(text)
     return path
+
+
+def first_state(config: Path) -> None:
+    """The state file's first `disarmed`, as an installation writes it. Raises PlanError."""
+    _run_step([executable("watchd"), "init", "--by", "hft demo", "--config", str(config)], "watchd init")
+
+
+def recorder_command(config: Path, directory: Path) -> list[str]:
+    """How the run is recorded."""
+    return [executable("hft"), "record", "--config", str(config), "--directory", str(directory)]
 
 
 def paperd_command(plan: Plan, ports: list[int], summary: Path, arguments: argparse.Namespace) -> list[str]:

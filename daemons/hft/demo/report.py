@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hft.demo.figures import Figures
+from hft.demo.kill import KillFigures
 from hft.demo.screen import latency_rows
 
 
@@ -20,8 +21,8 @@ def write_json(path: Path, document: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-def print_report(console: Console, figures: Figures, problems: list[str]) -> None:
-    """Counts, latencies, and one line a broken promise (or that there is none)."""
+def print_report(console: Console, figures: Figures, problems: list[str], kill: KillFigures | None) -> None:
+    """Counts, latencies, the kill, and one line a broken promise (or that there is none)."""
     counts = Table(title="events", title_justify="left", show_header=False)
     counts.add_column()
     counts.add_column(justify="right")
@@ -36,6 +37,7 @@ def print_report(console: Console, figures: Figures, problems: list[str]) -> Non
         ("  unread at the end", f.unread),
         ("decisions", f.decisions),
         ("intents emitted (braind)", f.intents),
+        ("  passed every check (there is no venue yet)", f.would_send),
         ("  refused by the gateway", f.refused),
         ("  answers seen by braind", f.answered),
     ):
@@ -49,12 +51,18 @@ def print_report(console: Console, figures: Figures, problems: list[str]) -> Non
         latency.add_row(*row)
     console.print(latency)
 
+    if kill is not None:
+        fence, dead = (f"{ms:.1f} ms" if ms is not None else "never" for ms in (kill.fence_ms, kill.dead_ms))
+        console.print(
+            f"braind frozen: fence closed after {fence}, braind dead after {dead}, "
+            f"{kill.intents_after_fence} intents passed after that",
+            highlight=False,
+        )
     if problems:
         for problem in problems:
             console.print(f"[bold red]does not add up:[/] {problem}", highlight=False)
     else:
-        console.print(
-            "sent = decoded + gaps, published = consumed + lost + unread, every intent answered: "
-            "[bold green]yes[/]",
-            highlight=False,
-        )
+        sums = "sent = decoded + gaps"
+        if kill is None:
+            sums += ", published = consumed + lost + unread, every intent answered"
+        console.print(f"{sums}: [bold green]yes[/]", highlight=False)

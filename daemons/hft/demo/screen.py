@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
+from hft.demo.control import ControlLook
 from hft.demo.figures import Figures
 from hft.layout.dtypes import BOARD_ENTRY, BookValidity, TradeState
 from hft.regions import Region, read_board_entry
@@ -30,6 +31,7 @@ class Look:
     rates: dict[str, float]
     daemons: Mapping[str, tuple[str, str]]  # name -> (state, its own status line)
     tops: list[tuple[str, ...]]
+    control: ControlLook
 
 
 class Screen(Protocol):
@@ -109,7 +111,8 @@ def flow_rows(look: Look) -> list[tuple[str, ...]]:
         ("  lag, lost", f"{f.unread:,}, {f.lost_ring:,}", ""),
         ("decisions", f"{f.decisions:,}", f"{r['decisions']:,.0f}/s"),
         ("intents", f"{f.intents:,}", f"{r['intents']:,.0f}/s"),
-        ("  refused (fence closed)", f"{f.refused:,}", ""),
+        ("  would be sent", f"{f.would_send:,}", ""),
+        ("  refused", f"{f.refused:,}", ""),
         ("feed messages lost", f"{f.gaps:,}", ""),
     ]
 
@@ -131,7 +134,10 @@ class RichScreen:
         self._live.start()
 
     def show(self, look: Look) -> None:
-        states = [(name, state, status) for name, (state, status) in look.daemons.items()]
+        control = look.control
+        fence = f"{control.fence_text()}, epoch {control.epoch}"
+        states = [("suite", control.state.upper() or "–", f"fence {fence}")]
+        states += [(name, state, status) for name, (state, status) in look.daemons.items()]
         grid = Table.grid(expand=True, padding=(0, 2))
         grid.add_column(ratio=1)
         grid.add_column(ratio=1)
@@ -172,7 +178,7 @@ class PlainScreen:
         self._console.print(
             f"{look.seconds:5.0f} s  sent {f.sent:,}  published {f.published:,}  consumed {f.consumed:,}  "
             f"lag {f.unread:,}  intents {f.intents:,}  publish→intent p50 {hop['p50'] / 1000:.1f} µs "
-            f"p99 {hop['p99'] / 1000:.1f} µs  {states}",
+            f"p99 {hop['p99'] / 1000:.1f} µs  {look.control.state} fence {look.control.fence_text()}  {states}",
             soft_wrap=True,
             highlight=False,
         )

@@ -1,0 +1,88 @@
+"""The kill, measured from outside: braind is frozen, and the demo's own clock and pidfd say what follows.
+
+SIGSTOP takes braind off its core without a word, as a hang would. From the call on, the fence page and the pidfd
+are looked at until the fence is closed and the process is dead; watchd knows nothing of the experiment.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from hft.layout.dtypes import ORDER_UPDATE, RegionKind, UpdateKind
+from hft.regions import Region, RingReader, monotonic_ns, read_control_record
+
+AWAITED_NS_MAX = 5_000_000_000
+LOOK_INTERVAL_S = 20e-6
+
+
+@dataclass(frozen=True)
+class KillFigures:
+    """Milliseconds from the SIGSTOP call; None = it did not happen within 5 s."""
+
+    fence_ms: float | None
+    dead_ms: float | None
+    intents_after_fence: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "fence_ms": self.fence_ms,
+            "dead_ms": self.dead_ms,
+            "intents_after_fence": self.intents_after_fence,
+        }
+
+    def problems(self) -> list[str]:
+        """What should not be, in words."""
+        problems = []
+        if self.fence_ms is None:
+            problems.append("braind was frozen, and the fence did not close within 5 s")
+        if self.dead_ms is None:
+            problems.append("braind was frozen, and was not killed within 5 s")
+        if self.intents_after_fence:
+            problems.append(f"{self.intents_after_fence} intents passed after the fence was closed")
+        return problems
+
+
+def freeze_and_measure(pid: int, fence: Region) -> KillFigures:
+    """SIGSTOP to `pid`, a child that the caller has not reaped; then looks until all is over or 5 s have passed."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        stopped_ns = monotonic_ns()
+        signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
+        closed_ns = dead_ns = 0
+        while not (closed_ns and dead_ns) and monotonic_ns() - stopped_ns < AWAITED_NS_MAX:
+            now_ns = monotonic_ns()
+            if not closed_ns and read_control_record(fence, "Fence")["token"] == 0:
+                closed_ns = now_ns
+            if not dead_ns and poller.poll(0):
+                dead_ns = now_ns
+            time.sleep(LOOK_INTERVAL_S)
+    finally:
+        os.close(descriptor)
+    return KillFigures(_ms(closed_ns, stopped_ns), _ms(dead_ns, stopped_ns))
+
+
+def _ms(at_ns: int, start_ns: int) -> float | None:
+    return round((at_ns - start_ns) / 1e6, 3) if at_ns else None
+
+
+def intents_after_fence(run_directory: str, fence: Region) -> int:
+    """Intents that passed every check after the page says that it was closed. Raises RegionError."""
+    closed_ts_ns = read_control_record(fence, "Fence")["closed_ts_ns"]
+    ring = Region.open(f"{run_directory}/feedd/updates.ring", int(RegionKind.UPDATES_RING))
+    reader, records = RingReader(ring, 0), ring.records(ORDER_UPDATE)
+    passed = 0
+    while count := reader.poll(4096):
+        batch = records[reader.start : reader.start + count].copy()
+        if reader.validate():
+            late = (batch["kind"] == int(UpdateKind.WOULD_SEND)) & (batch["publish_ts_ns"] > closed_ts_ns)
+            passed += int(np.count_nonzero(late))
+            reader.advance(count)
+    return passed
