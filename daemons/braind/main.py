@@ -29,6 +29,7 @@ from braind.identity import hash_of, publish
 from braind.inputs import Inputs
 from braind.instruments import Instruments
 from braind.loop import Loop, Outlets
+from braind.memory import collapse_private_memory
 from braind.metrics import Metrics
 from braind.model.inference import ModelError
 from braind.model.package import PackageError
@@ -78,6 +79,7 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
         controls.connect(config.run)
         daemon = _made(config, config.braind, controls, log)
         _prepare_thread(config.cores.brain)
+        log.info("private memory collapsed", huge_pages=collapse_private_memory())
         notifier.notify("READY=1\nSTATUS=running")
         log.info("started", pid=os.getpid(), symbols=len(config.braind.symbols), model=config.braind.model)
         daemon.loop.run(lambda: not stopped())

@@ -59,8 +59,8 @@ class LoopTrack:
             self.silent_ns += observed_ns
         if seen.consumed != self.consumed:
             self.consumed, self.offered, self.stalled_ns = seen.consumed, seen.offered, 0
-        elif seen.offered == self.offered:
-            self.stalled_ns = 0
+        elif seen.offered <= self.offered:  # less: another queue, or nobody offers any more
+            self.offered, self.stalled_ns = seen.offered, 0
         else:
             self.stalled_ns += observed_ns
         if seen.heartbeats != self.heartbeats:
@@ -83,6 +83,12 @@ class LoopTrack:
         if self.in_state_ns >= settings.warmup_deadline_ns:
             return int(CloseReason.WARMUP_DEADLINE), f"not READY {_ms(self.in_state_ns)} after it registered"
         return None
+
+    def due_in_ns(self, settings: Settings) -> int | None:
+        """How long until this loop's silence would be a miss; None while it is not silent."""
+        if self.state != READY or self.silent_ns == 0:
+            return None
+        return settings.deadline_ns - self.silent_ns
 
     def _ready_miss(self, settings: Settings) -> tuple[int, str] | None:
         if self.silent_ns >= settings.deadline_ns:

@@ -108,6 +108,17 @@ class Monitor:
         self.lease_deadline_ns = now_ns + self.settings.lease_ns
         return self.lease_deadline_ns
 
+    def due_in_ns(self) -> int | None:
+        """When the next look is worth having: the moment at which a silence becomes a miss. None: at the next pass."""
+        dues = [
+            due
+            for track in self.tracks.values()
+            if track.alive
+            for loop in track.loops
+            if (due := loop.due_in_ns(self.settings)) is not None
+        ]
+        return min(dues, default=None)
+
     def stop(self) -> None:
         """The process is told to end: the fence closes, and `stopped` becomes true when that is on the disk."""
         self.stopping = True

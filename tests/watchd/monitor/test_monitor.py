@@ -214,6 +214,21 @@ def test_a_loop_without_a_round_is_killed_within_deadline_and_two_passes(daemon:
     assert world.braind is None or not world.braind.alive
 
 
+def test_the_next_look_is_asked_for_at_the_moment_a_silence_becomes_a_miss() -> None:
+    world = World().armed()
+    world.run_ms(20)
+    assert world.monitor.due_in_ns() is None
+    world.braind.loops[0].frozen = True
+    while not world.monitor.due_in_ns():
+        world.run_ms(1)
+    world.now_ns += world.monitor.due_in_ns() - MS
+    world.watchd_pass()
+    assert (phase(world), world.monitor.due_in_ns()) == (Phase.ARMED, MS)
+    world.now_ns += MS
+    world.watchd_pass()
+    assert reason(world) == "loop_silent"
+
+
 def test_a_loop_that_consumes_nothing_although_the_ring_moves_is_killed() -> None:
     world = World().armed()
     world.braind.loops[0].stalled = True
@@ -226,6 +241,16 @@ def test_a_loop_that_consumes_nothing_because_nothing_is_offered_is_left_alone()
     world.braind.loops[0].stalled = world.feedd.loops[0].stalled = True
     world.run_ms(2000)
     assert phase(world) is Phase.ARMED
+
+
+def test_a_gateway_whose_queue_is_gone_or_begins_anew_is_not_stalled() -> None:
+    world = World().started()
+    world.feedd.loops[1].stalled = True  # nothing is pushed, so nothing is answered
+    world.braind.loops[0].produced = 500
+    world.run_ms(20)
+    world.braind.alive = False
+    world.run_ms(1000)
+    assert phase(world) is Phase.DISARMED
 
 
 def test_rounds_without_heartbeats_are_a_miss_of_their_own_deadline() -> None:

@@ -268,7 +268,8 @@ class World:
     def view(self) -> View:
         view = View(self.now_ns, self.now_ns, operator=self.operator)
         if self.feedd is not None:
-            view.feedd = self.feedd.look([0, 0])
+            queue_head = self.braind.loops[0].produced if self.braind is not None else 0
+            view.feedd = self.feedd.look([0, queue_head])
             view.gateway = self.gateway.look() if self.gateway is not None else None
         if self.braind is not None:
             offered = self.feedd.loops[0].produced if self.feedd is not None else 0
