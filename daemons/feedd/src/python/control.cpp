@@ -1,9 +1,17 @@
-// Fence and progress for Python.
+// Fence, operator's veto and progress for Python.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <string>
+#include <tuple>
 
 #include "feedd/clock.hpp"
 #include "feedd/fence.hpp"
 #include "feedd/progress.hpp"
+#include "feedd/veto.hpp"
 #include "python/bindings.hpp"
 #include "python/handles.hpp"
 
@@ -45,6 +53,35 @@ void bind_fence(nb::module_& module) {
       .def("pause_instrument", &FenceWriter::pause_instrument, "instrument_id"_a, "paused"_a);
 }
 
+// By path and without numpy, whose import takes longer than everything else that `watchd ctl kill` does.
+using VetoSeen = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t>;
+
+VetoSeen read_veto(const std::string& path) {
+  const OperatorVeto seen = read_operator_veto(Region::open(path, RegionKind::VETO));
+  return {seen.reason, seen.uid, seen.pid, seen.set_ts_ns};
+}
+
+void set_veto(const std::string& path) {
+  Region veto = Region::open_writable(path, RegionKind::VETO);
+  std::timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  set_operator_veto(veto, ::getuid(), static_cast<std::uint64_t>(::getpid()), now_ns);
+}
+
+bool clear_veto(const std::string& path, const VetoSeen& seen) {
+  Region veto = Region::open_writable(path, RegionKind::VETO);
+  const auto& [reason, uid, pid, set_ts_ns] = seen;
+  return clear_operator_veto(veto, OperatorVeto{reason, uid, pid, set_ts_ns});
+}
+
+void bind_veto(nb::module_& module) {
+  module.def("read_operator_veto", &read_veto, "path"_a, "(reason or 0, uid, pid, set_ts_ns) of operator/veto.");
+  module.def("set_operator_veto", &set_veto, "path"_a, "Sets operator/veto in the caller's name.");
+  module.def("clear_operator_veto", &clear_veto, "path"_a, "seen"_a,
+             "Takes back the veto that read_operator_veto showed; False when another came since.");
+}
+
 void bind_progress(nb::module_& module) {
   nb::class_<ProgressWriter>(module, "ProgressWriter", "A hot loop's own progress (feedd/progress.hpp).")
       .def("__init__", &construct_progress_writer, "progress"_a, "loop"_a, nb::keep_alive<1, 2>())
@@ -64,6 +101,7 @@ void bind_progress(nb::module_& module) {
 
 void bind_control(nb::module_& module) {
   bind_fence(module);
+  bind_veto(module);
   bind_progress(module);
 }
 

@@ -1,0 +1,165 @@
+"""The status document as a few aligned lines that end with what to do next. Missing parts are left out, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+LABEL: Final = 9
+_COLOURS: Final = {"armed": "32", "killed": "31;1", "disarmed": "33"}
+_IN_PROGRESS: Final = ("arming", "disarming", "killing")
+
+Document = Mapping[str, Any]
+
+
+def render(document: Document, *, colours: bool) -> str:
+    """Several lines, each label in its column."""
+    lines = [*_state(document, colours=colours)]
+    for label, texts in (
+        ("fence", _fence(document.get("fence"))),
+        ("vetoes", _vetoes(document.get("vetoes"))),
+        ("pauses", _pauses(document.get("pauses"))),
+        ("gateway", _gateway(document.get("gateway"))),
+        *((name, _daemon(daemon)) for name, daemon in (document.get("daemons") or {}).items()),
+        ("watchd", _watchd(document)),
+        ("alerts", _counts(document.get("alerts"))),
+        ("arming", _blockers(document)),
+        ("unread", iter(document.get("problems") or ())),
+    ):
+        lines += [
+            f"{label if number == 0 else '':<{LABEL}}{text}" for number, text in enumerate(texts) if text
+        ]
+    return "\n".join([*lines, *_next(document)])
+
+
+def _state(document: Document, *, colours: bool) -> Iterator[str]:
+    state = str(document.get("state", "unknown"))
+    reason, detail = document.get("reason") or "", document.get("detail") or ""
+    if reason == state:
+        reason = ""
+    painted = f"\x1b[{_COLOURS[state]}m{state}\x1b[0m" if colours and state in _COLOURS else state
+    yield ": ".join(str(part) for part in (painted, reason, detail) if part)
+    by, at, epoch = document.get("by"), document.get("at"), document.get("epoch")
+    told = [f"by {by}" if by else "", f"at {at}" if at else "", "" if epoch is None else f"epoch {epoch}"]
+    if any(told):
+        yield " " * LABEL + ", ".join(part for part in told if part)
+
+
+def _fence(fence: Document | None) -> Iterator[str]:
+    if fence is None:
+        return
+    if fence.get("open"):
+        yield f"open, lease for {_ms(fence.get('lease_remaining_ms'))}"
+        return
+    for_ms = fence.get("closed_for_ms")
+    reason = fence.get("reason")
+    yield (
+        "closed" + (f" for {_ms(for_ms)}" if for_ms is not None else "") + (f" ({reason})" if reason else "")
+    )
+
+
+def _vetoes(vetoes: Document | None) -> Iterator[str]:
+    standing = [f"{who} ({why})" for who, why in (vetoes or {}).items() if why and why != "none"]
+    yield ", ".join(standing) if standing else ("none" if vetoes else "")
+
+
+def _pauses(pauses: Document | None) -> Iterator[str]:
+    if not pauses:
+        return
+    paused = ["everything"] if pauses.get("all") else []
+    for kind in ("instruments", "strategies"):
+        if ids := pauses.get(kind):
+            more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
+            paused.append(f"{kind} {', '.join(map(str, ids[:10]))}{more}")
+    yield "; ".join(paused) or "none"
+
+
+def _gateway(gateway: Document | None) -> Iterator[str]:
+    if not gateway:
+        return
+    names = {
+        "open_orders": "open orders",
+        "intents_would_send": "would send",
+        "intents_refused": "refused",
+        "epoch_latched": "epoch latched",
+        "drained": "drained epoch",
+    }
+    told = [f"{text} {gateway[name]:,}" for name, text in names.items() if name in gateway]
+    if "reconciled" in gateway:
+        told.append("reconciled" if gateway["reconciled"] else "NOT reconciled")
+    yield ", ".join(told)
+
+
+def _daemon(daemon: Document | None) -> Iterator[str]:
+    if not daemon:
+        yield "not seen"
+        return
+    pid = daemon.get("pid")
+    alive = "" if daemon.get("alive") else ", NOT alive"
+    registered = "" if daemon.get("registered") else ", not registered"
+    yield f"pid {pid}{alive}{registered}" if pid else f"not running{registered}"
+    for loop in daemon.get("loops") or ():
+        numbers = [
+            f"{loop[name]:>14,} {text}"
+            for name, text in (("iterations", "rounds"), ("consumed", "consumed"), ("produced", "produced"))
+            if loop.get(name) is not None
+        ]
+        ages = [
+            f"{text} {_ms(loop[name])}"
+            for name, text in (("silent_ms", "silent"), ("heartbeat_age_ms", "heartbeat"))
+            if loop.get(name) is not None
+        ]
+        lag = [f"lag {loop['lag']:,}"] if loop.get("lag") is not None else []
+        yield f"{loop.get('name', ''):<8}{loop.get('state', ''):<9}" + "  ".join([*numbers, *lag, *ages])
+
+
+def _watchd(document: Document) -> Iterator[str]:
+    watchd = document.get("watchd")
+    if not watchd:
+        yield document.get("text", "does not answer")
+        return
+    passes = (
+        f"pid {watchd.get('pid')}, {watchd.get('passes', 0):,} passes, {watchd.get('passes_late', 0):,} late"
+    )
+    yield f"{passes}, longest stall {_ms(watchd.get('longest_stall_ms'))}"
+    if document.get("state_durable") is False:
+        yield "the state is NOT known to be on disk → docs/RUNBOOK.md#state-not-durable"
+
+
+def _counts(counts: Document | None) -> Iterator[str]:
+    yield ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in (counts or {}).items() if value != ""
+    )
+
+
+def _blockers(document: Document) -> Iterator[str]:
+    if document.get("state") == "disarmed":
+        yield from (f"blocked: {blocker}" for blocker in document.get("arm_blockers") or ())
+
+
+def _next(document: Document) -> Iterator[str]:
+    """The one thing to do, and where it is explained."""
+    state = document.get("state")
+    if document.get("watchd") is None:
+        yield "→ docs/RUNBOOK.md#watchd-does-not-answer; to stop all the same: watchd ctl kill"
+    elif state == "killed":
+        yield (
+            f"→ docs/RUNBOOK.md#{document.get('reason', '')}; then: watchd ctl clear --by NAME --reason TEXT"
+        )
+    elif state in _IN_PROGRESS:
+        yield f"{state}: look again in a moment"
+    elif state == "disarmed" and document.get("arm_blockers"):
+        yield "→ docs/RUNBOOK.md#arm-blockers"
+    elif state == "disarmed":
+        yield "next: watchd ctl arm --by NAME"
+
+
+def _ms(value: object) -> str:
+    if not isinstance(value, int | float):
+        return "?"
+    if value < 1000:
+        return f"{value:.1f} ms"
+    seconds = value / 1000
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
