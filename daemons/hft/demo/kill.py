@@ -18,7 +18,7 @@ from hft.layout.dtypes import ORDER_UPDATE, RegionKind, UpdateKind
 from hft.regions import Region, RingReader, monotonic_ns, read_control_record
 
 AWAITED_NS_MAX = 5_000_000_000
-LOOK_INTERVAL_S = 20e-6
+LOOK_INTERVAL_S = 200e-6
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def freeze_and_measure(pid: int, fence: Region) -> KillFigures:
         stopped_ns = monotonic_ns()
         signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
         closed_ns = dead_ns = 0
-        while not (closed_ns and dead_ns) and monotonic_ns() - stopped_ns < AWAITED_NS_MAX:
-            now_ns = monotonic_ns()
-            if not closed_ns and read_control_record(fence, "Fence")["token"] == 0:
-                closed_ns = now_ns
-            if not dead_ns and poller.poll(0):
-                dead_ns = now_ns
+        while not closed_ns and monotonic_ns() - stopped_ns < AWAITED_NS_MAX:
             time.sleep(LOOK_INTERVAL_S)
+            if read_control_record(fence, "Fence")["token"] == 0:
+                closed_ns = monotonic_ns()
+        # The kernel wakes us at the moment of death; looking for it would take the time that dying needs.
+        if poller.poll(AWAITED_NS_MAX / 1e6):
+            dead_ns = monotonic_ns()
     finally:
         os.close(descriptor)
     return KillFigures(_ms(closed_ns, stopped_ns), _ms(dead_ns, stopped_ns))

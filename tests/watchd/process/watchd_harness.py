@@ -85,7 +85,7 @@ class Suite:
         """watchd without waiting for anything."""
         with (self.directory / "watchd.log").open("ab") as log:
             return subprocess.Popen(
-                [*command, sys.executable, "-m", "watchd.daemon", "--config", self.config],
+                [*command, sys.executable, "-m", "watchd.main", "--config", self.config],
                 stdout=log, stderr=log, env=os.environ | environment,
             )  # fmt: skip
 
