@@ -56,12 +56,12 @@ def sums_hold(report: dict[str, object]) -> bool:
     return (
         events["sent"] == events["decoded"] + events["gaps"]
         and events["published"] == events["consumed"] + events["lost_ring"] + events["unread"]
-        and report["intents"] == report["answered"] == report["refused"]
+        and report["intents"] == report["answered"] == report["would_send"] + report["refused"]
     )
 
 
 @pytest.mark.slow
-def test_a_whole_day_arrives_is_decided_on_and_every_intent_is_refused(
+def test_a_whole_day_arrives_is_decided_on_and_every_intent_passes_the_open_fence(
     small_day: Path, tmp_path: Path
 ) -> None:
     report_path = tmp_path / "report.json"
@@ -72,7 +72,8 @@ def test_a_whole_day_arrives_is_decided_on_and_every_intent_is_refused(
     assert report["events"]["gaps"] == report["events"]["lost_ring"] == 0
     assert report["events"]["sent"] > 50_000
     assert report["decisions"] > 1000
-    assert report["intents"] > 0
+    assert report["would_send"] == report["intents"] > 0
+    assert report["kill"] is None
     for hop in ("receive_to_publish", "publish_to_consume", "publish_to_intent", "intent_to_answer"):
         assert 0 < report["latency_ns"][hop]["p50"] <= report["latency_ns"][hop]["max"]
     assert "every intent" in done.stdout
@@ -113,6 +114,28 @@ def test_a_day_that_starts_mid_session_without_a_directory_is_decided_on_too(
     report = json.loads(report_path.read_text())
     assert sums_hold(report)
     assert report["decisions"] > 100
+
+
+@pytest.mark.slow
+def test_a_frozen_braind_is_killed_and_nothing_passes_after_the_fence(
+    small_day: Path, tmp_path: Path
+) -> None:
+    report_path = tmp_path / "report.json"
+    arguments = ("--capture", str(small_day), "--speed", "0.5", "--kill-at", "6", "--json", str(report_path))
+    done = run_demo(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kill = json.loads(report_path.read_text())["kill"]
+    # The demo's deadline is 100 ms; this machine's others may take its cores for a while.
+    assert 80.0 < kill["fence_ms"] <= kill["dead_ms"] < 2000.0
+    assert kill["intents_after_fence"] == 0
+    assert "braind frozen: fence closed after" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_kill_that_the_day_was_too_short_for_is_a_problem(small_day: Path) -> None:
+    done = run_demo("--capture", str(small_day), "--speed", "4", "--kill-at", "1000")
+    assert done.returncode == 1
+    assert "the day was over before --kill-at 1000 s" in done.stdout
 
 
 @pytest.mark.slow

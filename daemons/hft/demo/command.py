@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hft.demo import prepare
-from hft.demo.control import ControlLook, ControlSource
+from hft.demo.control import ControlSource
 from hft.demo.figures import Figures, FigureSource
 from hft.demo.group import Group, GroupError
 from hft.demo.kill import KillFigures, freeze_and_measure, intents_after_fence
@@ -173,10 +173,16 @@ def _run_suite(
     try:
         log.print("starting watchd, feedd and braind (warm-up) …")
         prepare.first_state(config)
-        for name in ("watchd", "feedd", "braind"):
-            group.start(name, [prepare.executable(name), "--config", str(config)])
-            group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
-        _await_armed(session)
+        try:
+            for name in ("watchd", "feedd", "braind"):
+                group.start(name, [prepare.executable(name), "--config", str(config)])
+                group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
+            _await_armed(session)
+        except GroupError as error:
+            look = control.read()
+            raise GroupError(
+                f"{error}\n{look.closed_because()}" if look.state == "killed" else str(error)
+            ) from error
         if arguments.record is not None:
             group.start("recorder", prepare.recorder_command(config, arguments.record))
             group.wait_ready("recorder", START_SECONDS_MAX, session.stop.check)
@@ -228,7 +234,7 @@ def _end(
 
 def _watch(session: _Session) -> tuple[list[str], KillFigures | None]:
     """Shows the run until it is over. Returns what went wrong on the way, and the kill if one was asked for."""
-    group, arguments, kill = session.group, session.arguments, None
+    arguments, kill = session.arguments, None
     board = Region.open(str(session.directory / "shm/feedd/market.board"), int(RegionKind.MARKET_BOARD))
     live = session.console.is_terminal and not arguments.plain
     screen = make_screen(session.console, session.plan.title(), live=live)
@@ -238,10 +244,8 @@ def _watch(session: _Session) -> tuple[list[str], KillFigures | None]:
         while True:
             seconds = time.monotonic() - started
             figures = _show(session, screen, board, rates, seconds)
-            if failed := [d for d in group.failed() if kill is None or d.name != "braind"]:
-                return [f"{d.name}: {d.state}\n{d.last_words()}" for d in failed], kill
-            if kill is None and (problem := _closed(session.control.read())):
-                return [problem], kill
+            if problems := _failures(session, kill):
+                return problems, kill
             if kill is None and arguments.kill_at is not None and seconds >= arguments.kill_at:
                 kill = _kill(session)
                 arguments.seconds = seconds + KILLED_SECONDS_SHOWN
@@ -268,11 +272,11 @@ def _is_over(session: _Session, figures: Figures, seconds: float) -> bool:
     return ended or session.stop.asked or (limit is not None and seconds >= limit)
 
 
-def _closed(control: ControlLook) -> str:
-    """Nobody asked for it: a machine that starved a daemon or watchd for longer than its deadline."""
-    if control.state == "armed":
-        return ""
-    return f"the suite is {control.state or 'without a state'} ({control.state_reason}): see watchd's journal"
+def _failures(session: _Session, kill: KillFigures | None) -> list[str]:
+    """Daemons that ended, and a fence that closed, although nobody asked for it; watchd's reason comes first."""
+    failed = [d for d in session.group.failed() if kill is None or d.name != "braind"]
+    closed = session.control.read().closed_because() if kill is None else ""
+    return ([closed] if closed else []) + [f"{d.name}: {d.state}\n{d.last_words()}" for d in failed]
 
 
 def _unkilled(arguments: argparse.Namespace, kill: KillFigures | None) -> list[str]:
