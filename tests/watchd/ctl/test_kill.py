@@ -253,9 +253,11 @@ def test_ctrl_c_ends_the_wait_and_not_the_kill(
     command = subprocess.Popen([*_command(site), "--timeout", "60"], stdout=subprocess.PIPE, text=True)
     _await_veto(site)
     with hanging_socket.accept()[0]:
-        time.sleep(0.3)  # it waits for the answer now
-        command.send_signal(signal.SIGINT)
-        out, _ = command.communicate(timeout=20)
+        deadline = time.monotonic() + 20
+        while command.poll() is None and time.monotonic() < deadline:  # again until it waits for the answer
+            command.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+        out, _ = command.communicate(timeout=5)
     assert command.returncode == 69
     assert "not waited for any longer" in out
     assert child.wait(5) == -signal.SIGKILL
