@@ -160,7 +160,7 @@ class Eyes:
 
 
 def _run_delay_ns(pid: int, thread_id: int) -> int:
-    """How long the thread has been runnable without a core (kernel: Documentation/scheduler/sched-stats); 0 = unknown."""
+    """How long the thread has waited for a core (kernel: Documentation/scheduler/sched-stats); 0 = unknown."""
     try:
         with open(f"/proc/{pid}/task/{thread_id}/schedstat", encoding="ascii") as file:  # noqa: PTH123 - in a pass
             return int(file.read().split()[1])

@@ -22,7 +22,7 @@ from rich.console import Console
 from hft.demo import prepare
 from hft.demo.control import ControlSource
 from hft.demo.figures import Figures, FigureSource
-from hft.demo.group import Group, GroupError
+from hft.demo.group import DAEMON_NICE, Group, GroupError
 from hft.demo.kill import KillFigures, freeze_and_measure, intents_after_fence
 from hft.demo.report import print_report, write_json
 from hft.demo.screen import Look, Rates, Screen, book_tops, make_screen
@@ -175,7 +175,7 @@ def _run_suite(
         prepare.first_state(config)
         try:
             for name in ("watchd", "feedd", "braind"):
-                group.start(name, [prepare.executable(name), "--config", str(config)])
+                group.start(name, [prepare.executable(name), "--config", str(config)], DAEMON_NICE)
                 group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
             _await_armed(session)
         except GroupError as error:

@@ -63,7 +63,9 @@ class Process:
         return DaemonLook(
             self.pid, self.pid, self.start_ts_ns, self.alive,
             tuple(
-                LoopLook(one.iterations, one.consumed, one.produced, 0, one.state, given, one.heartbeats, one.run_delay_ns)
+                LoopLook(
+                    one.iterations, one.consumed, one.produced, 0, one.state, given, one.heartbeats, one.run_delay_ns
+                )
                 for one, given in zip(self.loops, offered, strict=True)
             ),
         )  # fmt: skip
