@@ -106,7 +106,7 @@ def test_beats_are_sent_for_the_loop_that_moves_and_say_what_its_progress_says(
         assert int(beat["state"]) == int(LoopState.READY)
         assert (int(beat["daemon"]), int(beat["pid"])) == (int(DaemonId.BRAIND), os.getpid())
         assert int(beat["generation"]) == progress.generation
-    assert link.beats_sent == 3
+    wait_until(lambda: link.beats_sent == 3, "they are counted")
 
 
 def test_a_loop_that_stands_still_is_silent(
