@@ -2,6 +2,9 @@
 
 Exit codes (as feedd's): 0 clean, 2 usage, 71 the system refused (memory, region), 75 another braind runs in
 this directory, 78 configuration, model package or strategy (the message names the key or the file).
+
+With --replay it is no daemon: it repeats a recorded run (braind/replay). Exit codes then: 0 identical, 1 different
+(the first difference is shown), 2 usage, 3 it can not be repeated (the message says why).
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from braind.model.inference import ModelError
 from braind.model.package import PackageError
 from braind.policy import StrategyError
 from braind.rehearsal import rehearse
+from braind.replay import command as replay_command
 from hft.config import Braind, Config, ConfigError
 from hft.config import load as load_config
 from hft.regions import AlreadyRunning, DaemonLock, Region, RegionError
@@ -52,8 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=(__doc__ or "").split("\n\n", 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, required=True, help="the suite's configuration (hft.toml)")
+    parser.add_argument("--config", type=Path, help="the suite's configuration (hft.toml)")
+    replay_command.add_arguments(parser)
     options = parser.parse_args(arguments)
+    if options.replay is not None:
+        return replay_command.run(options)
+    if options.config is None:
+        parser.error("the following arguments are required: --config (or --replay)")
     log = _logger()
     try:
         return run(load_config(options.config), log)

@@ -211,6 +211,42 @@ class Journal:
         return int(header["wall_ns"]) - int(header["monotonic_ns"]) + monotonic_ns
 
 
+class RecordCursor:
+    """Goes forward through one generation of a stream, in pieces as small as its user likes."""
+
+    def __init__(self, journal: Journal, stream: int, generation: int, after: int, end: int) -> None:
+        """The next record is `after` + 1; records beyond `end` are not there."""
+        self.position = after
+        self._end = end
+        self._blocks = [b for b in journal.blocks(stream, generation) if b.last_sequence > after]
+        self._at = 0
+        self._loaded: tuple[int, NDArray[np.void]] | None = None
+
+    def upto(self, last: int) -> Iterator[NDArray[np.void]]:
+        """Records up to `last`, read-only; `position` then says where they ended: before `last`, one is missing."""
+        while self.position < min(last, self._end):
+            block = self._block_of(self.position + 1)
+            if block is None:
+                return
+            first = self.position + 1 - block.first_sequence
+            records = self._records(block)[first : min(last, self._end) + 1 - block.first_sequence]
+            self.position += len(records)
+            yield records
+
+    def _block_of(self, sequence: int) -> Block | None:
+        while self._at < len(self._blocks) and self._blocks[self._at].last_sequence < sequence:
+            self._at += 1
+        if self._at == len(self._blocks) or self._blocks[self._at].first_sequence > sequence:
+            return None
+        return self._blocks[self._at]
+
+    def _records(self, block: Block) -> NDArray[np.void]:
+        """Checked once a block."""
+        if self._loaded is None or self._loaded[0] != self._at:
+            self._loaded = self._at, block.records()
+        return self._loaded[1]
+
+
 def is_journal(path: Path) -> bool:
     """Whether `path` is a directory with segments."""
     try:

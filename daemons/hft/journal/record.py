@@ -117,6 +117,8 @@ def _problem_with(arguments: argparse.Namespace) -> str:
 def _record(config: Config, directory: Path, limits: Limits, log: structlog.stdlib.BoundLogger) -> int:
     stopped = _stop_on_signals()
     notifier = sdnotify.SystemdNotifier()
+    if notifier.socket is not None:
+        notifier.socket.setblocking(False)  # a status that nobody reads is not waited for
     run_directory = Path(config.run.directory)
     run_directory.mkdir(mode=0o750, exist_ok=True)
     if config.cores.housekeeping:
