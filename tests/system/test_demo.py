@@ -125,8 +125,8 @@ def test_a_frozen_braind_is_killed_and_nothing_passes_after_the_fence(
     done = run_demo(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     kill = json.loads(report_path.read_text())["kill"]
-    # The deadline is 30 ms, 150 for who may not raise priorities; other work may take the cores for a while.
-    assert 20.0 < kill["fence_ms"] <= kill["dead_ms"] < 2000.0
+    # The deadline is 200 ms; other work may take the cores for a while.
+    assert 180.0 < kill["fence_ms"] <= kill["dead_ms"] < 2000.0
     assert kill["intents_after_fence"] == 0
     assert "braind frozen: fence closed after" in done.stdout
 

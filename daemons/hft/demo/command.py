@@ -58,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="freeze braind (SIGSTOP) after this long and measure what watchd does",
     )
+    add(
+        "--deadline-ms",
+        type=_deadline,
+        default=prepare.DEADLINE_MS,
+        metavar="N",
+        help="watchd's deadline for a silent loop (%(default)s; a server with isolated cores: 30)",
+    )
     add("--record", type=Path, metavar="DIR", help="record the run into a journal (see braind --replay)")
     add("--json", type=Path, metavar="FILE", help="write the report as JSON")
     add("--loss", type=_rate, default=0.0, metavar="P", help="drop this share of the packets of each line")
@@ -71,6 +78,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _deadline(text: str) -> int:
+    value = int(text)
+    if not 20 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not within 20 … 10000")
     return value
 
 
@@ -165,7 +179,7 @@ def _run_suite(
 ) -> tuple[Figures, list[str], KillFigures | None]:
     paperd_json = directory / "paperd.json"
     ports = prepare.free_udp_ports(3)
-    config = prepare.write_config(plan, directory, ports)
+    config = prepare.write_config(plan, directory, ports, arguments.deadline_ms)
     source = FigureSource(directory / "shm", paperd_json)
     control = ControlSource(directory / "shm", directory / "state")
     session = _Session(plan, directory, arguments, Group(directory), source, control, _Stop(), console)

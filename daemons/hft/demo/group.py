@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -27,11 +26,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class GroupError(RuntimeError):
     """A daemon did not start, or ended when it should not; the text names it and shows its last words."""
-
-
-def may_raise_priority() -> bool:
-    """Whether this user may give a process more than the normal priority."""
-    return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - DAEMON_NICE
 
 
 def _prepare(nice: int) -> None:
