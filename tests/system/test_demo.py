@@ -60,15 +60,35 @@ def sums_hold(report: dict[str, object]) -> bool:
     )
 
 
+def replays_identically(journal: Path, intents: int, *arguments: str) -> None:
+    """`braind --replay` of a recorded demo, compared with what was recorded."""
+    outcome = journal.with_suffix(".json")
+    command = [
+        str(Path(HFT).with_name("braind")),
+        "--replay",
+        str(journal),
+        "--json",
+        str(outcome),
+        *arguments,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(outcome.read_text())
+    assert (document["verdict"], document["intents"]) == ("identical", intents)
+
+
 @pytest.mark.slow
 def test_a_whole_day_arrives_is_decided_on_and_every_intent_passes_the_open_fence(
     small_day: Path, tmp_path: Path
 ) -> None:
     report_path = tmp_path / "report.json"
-    done = run_demo("--capture", str(small_day), "--speed", "2", "--json", str(report_path))
+    journal = tmp_path / "journal"
+    arguments = ("--speed", "2", "--json", str(report_path), "--record", str(journal))
+    done = run_demo("--capture", str(small_day), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(report_path.read_text())
     assert sums_hold(report)
+    replays_identically(journal, report["intents"])
     assert report["events"]["gaps"] == report["events"]["lost_ring"] == 0
     assert report["events"]["sent"] > 50_000
     assert report["decisions"] > 1000
@@ -140,11 +160,15 @@ def test_a_kill_that_the_day_was_too_short_for_is_a_problem(small_day: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.capture
-def test_the_real_file_under_loss_duplicates_and_reordering(real_capture: Path, tmp_path: Path) -> None:
+def test_the_real_file_under_loss_duplicates_and_reordering_is_recorded_and_replays_identically(
+    real_capture: Path, tmp_path: Path
+) -> None:
     report_path = tmp_path / "report.json"
-    faults = ("--loss", "0.05", "--duplicate", "0.05", "--reorder", "0.05")
+    journal = tmp_path / "journal"
+    faults = ("--loss", "0.05", "--duplicate", "0.05", "--reorder", "0.05", "--record", str(journal))
     done = run_demo("--capture", str(real_capture), "--speed", "4", "--json", str(report_path), *faults)
     assert done.returncode == 0, done.stdout + done.stderr
+    replays_identically(journal, intents=json.loads(report_path.read_text())["intents"])
     report = json.loads(report_path.read_text())
     assert sums_hold(report)
     assert report["events"]["sent"] == 251_837

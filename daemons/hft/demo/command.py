@@ -145,6 +145,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None and not arguments.json.resolve().parent.is_dir():
         log.print(f"hft demo: --json {arguments.json}: no such directory")
         return 2
+    if arguments.record is not None and arguments.record.exists():
+        log.print(f"hft demo: --record {arguments.record}: is there already")
+        return 2
     try:
         with _run_directory(arguments.keep) as directory:
             plan = prepare.make_plan(arguments, directory, log)
@@ -153,6 +156,10 @@ def run(arguments: argparse.Namespace) -> int:
         log.print(f"hft demo: {error}", markup=False)
         return 1
     print_report(console, figures, problems, kill)
+    if arguments.record is not None:
+        log.print(
+            f"recorded; repeat it with: braind --replay {arguments.record}", markup=False, soft_wrap=True
+        )
     if arguments.json is not None:
         killed = None if kill is None else kill.as_json()
         document = {**figures.as_json(), "kill": killed, "day": plan.describe(), "problems": problems}

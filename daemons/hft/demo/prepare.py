@@ -39,6 +39,8 @@ SHOWN_INSTRUMENTS = 8
 DEADLINE_MS = 200
 LEASES_A_DEADLINE = 3
 REALTIME_PRIORITY = 10
+# So that a replay of a short recorded run can start in its middle, too.
+CHECKPOINT_INTERVAL_RECORDS = 50_000
 
 
 class PlanError(RuntimeError):
@@ -86,7 +88,7 @@ def executable(name: str) -> str:
 def make_plan(arguments: argparse.Namespace, directory: Path, log: Console) -> Plan:
     """Generates or reads the day, finds its busiest instruments, trains a model into `directory`.
 
-    Raises PlanError.
+    A recorded run keeps its model with its journal, so that it can be repeated. Raises PlanError.
     """
     generated = arguments.capture is None
     capture = _generated_day(log) if generated else arguments.capture
@@ -111,7 +113,7 @@ def make_plan(arguments: argparse.Namespace, directory: Path, log: Console) -> P
         symbols=tuple(day.symbols.values()),
         shown=dict(list(day.symbols.items())[:SHOWN_INSTRUMENTS]),
         partial=day.partial,
-        model=_trained_model(capture, day, arguments.messages, directory / "model"),
+        model=_trained_model(capture, day, arguments.messages, (arguments.record or directory) / "model"),
     )
 
 
@@ -241,6 +243,7 @@ idle = "backoff"
 model = {json.dumps(str(plan.model))}
 symbols = {json.dumps(list(plan.symbols))}
 accept_partial_books = {json.dumps(plan.partial)}
+checkpoint_interval_records = {CHECKPOINT_INTERVAL_RECORDS}
 """
     path = directory / "hft.toml"
     path.write_text(text)
