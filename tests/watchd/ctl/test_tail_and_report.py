@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from watchd.ctl.report import render
+from watchd import killing
+from watchd.ctl.report import STEPS, render
 from watchd.ctl.tail import line_of
 from watchd.event_journal import EventJournal, stamped
 
@@ -23,12 +26,7 @@ REPORT = {
     "at": "2026-11-24T07:00:00.000000Z",
     "epoch": 41,
     "open_orders": 0,
-    "steps": [
-        {"step": "fence closed", "after_ms": 0.004, "ok": True},
-        {"step": "braind dead", "after_ms": 0.91, "ok": True, "text": "pid 4243"},
-        {"step": "drained", "after_ms": 2000.0, "ok": False, "text": "feedd did not confirm"},
-        {"step": "state saved", "after_ms": None},
-    ],
+    "steps_us": {"braind_signalled": 4, "braind_dead": 910, "drain_deadline": 2_000_000, "novel_step": 7},
 }
 
 
@@ -111,14 +109,24 @@ def test_the_report_shows_the_steps_with_their_times(site: Any) -> None:
     assert shown.out.splitlines() == [
         "killed: loop_silent: brain made no round for 31.2 ms",
         "  by watchd, at 2026-11-24T07:00:00.000000Z, epoch 41",
-        "       0.004 ms  fence closed",
-        "       0.910 ms  braind dead  pid 4243",
-        "    2000.000 ms  drained  FAILED  feedd did not confirm",
-        "           –     state saved",
+        "       0.000 ms  fence closed",
+        "       0.004 ms  SIGKILL sent to braind",
+        "       0.910 ms  braind is dead",
+        "    2000.000 ms  NOT WELL: the gateway did not confirm in time: rely on cancel-on-disconnect",
+        "       0.007 ms  novel_step",
         "  uid: 990",
         "  open_orders: 0",
         "→ docs/RUNBOOK.md#loop_silent",
     ]
+
+
+def test_every_step_of_a_kill_has_its_words() -> None:
+    source = inspect.getsource(killing)
+    fixed = set(re.findall(r'_note\("(\w+)"', source))
+    made = {
+        f"{name}_{what}" for name in ("braind", "feedd") for what in re.findall(r'\{name\}_(\w+)"', source)
+    }
+    assert fixed | made == set(STEPS)
 
 
 def test_a_report_without_its_parts_is_shown_all_the_same() -> None:
