@@ -12,12 +12,10 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
@@ -41,7 +39,9 @@ from braind.rehearsal import rehearse
 from braind.replay import command as replay_command
 from hft.config import Braind, Config, ConfigError
 from hft.config import load as load_config
+from hft.log import logger
 from hft.regions import AlreadyRunning, DaemonLock, Region, RegionError
+from hft.signals import stop_on_signals
 
 EXIT_CLEAN, EXIT_SYSTEM, EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG = 0, 71, 75, 78
 # Counters of the last log line.
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return replay_command.run(options)
     if options.config is None:
         parser.error("the following arguments are required: --config (or --replay)")
-    log = _logger()
+    log = logger("braind")
     try:
         return run(load_config(options.config), log)
     except AlreadyRunning as error:
@@ -78,7 +78,7 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
     """Warm-up, then the loop until SIGTERM or SIGINT. Raises what `main` turns into exit codes."""
     if config.braind is None:
         raise ConfigError("braind", "missing, braind can not run without it")
-    stopped = _stop_on_signals()
+    stopped = stop_on_signals()
     directory = Path(config.run.directory)
     directory.mkdir(mode=0o750, exist_ok=True)
     notifier = sdnotify.SystemdNotifier()
@@ -140,31 +140,6 @@ def _prepare_thread(core: int) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-def _stop_on_signals() -> Callable[[], bool]:
-    stop = False
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stop
-        stop = True
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
-    return lambda: stop
-
-
-def _logger() -> structlog.stdlib.BoundLogger:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-    log: structlog.stdlib.BoundLogger = structlog.get_logger(daemon="braind")
-    return log
 
 
 def _refuse(log: structlog.stdlib.BoundLogger, code: int, error: Exception) -> int:

@@ -14,12 +14,10 @@ import argparse
 import contextlib
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
@@ -29,7 +27,9 @@ from hft.journal.errors import JournalBroken, JournalError, JournalFull
 from hft.journal.recorder import Options, Recorder
 from hft.journal.stats import RecorderStats
 from hft.journal.writer import Limits
+from hft.log import logger
 from hft.regions import AlreadyRunning, DaemonLock, RegionError
+from hft.signals import stop_on_signals
 
 EXIT_CLEAN, EXIT_FULL = 0, 3
 EXIT_SYSTEM, EXIT_DIRECTORY, EXIT_DISK, EXIT_ALREADY_RUNNING, EXIT_CONFIG = 71, 73, 74, 75, 78
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See the module's text for the exit code."""
-    log = _logger()
+    log = logger("recorder")
     if problem := _problem_with(arguments):
         print(f"hft record: {problem}", file=sys.stderr)
         return 2
@@ -115,7 +115,7 @@ def _problem_with(arguments: argparse.Namespace) -> str:
 
 
 def _record(config: Config, directory: Path, limits: Limits, log: structlog.stdlib.BoundLogger) -> int:
-    stopped = _stop_on_signals()
+    stopped = stop_on_signals()
     notifier = sdnotify.SystemdNotifier()
     if notifier.socket is not None:
         notifier.socket.setblocking(False)  # a status that nobody reads is not waited for
@@ -169,31 +169,6 @@ def _status(recorder: Recorder, limits: Limits) -> str:
         f"{recorder.total_bytes / 1e6:,.1f} MB of {limits.max_bytes / 1e6:,.0f} MB, "
         f"then {'the oldest goes' if limits.when_full == 'drop-oldest' else 'recording ends'}"
     )
-
-
-def _stop_on_signals() -> Callable[[], bool]:
-    stop = False
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stop
-        stop = True
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
-    return lambda: stop
-
-
-def _logger() -> structlog.stdlib.BoundLogger:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-    log: structlog.stdlib.BoundLogger = structlog.get_logger(daemon="recorder")
-    return log
 
 
 def _refuse(log: structlog.stdlib.BoundLogger, error: Exception) -> int:

@@ -19,7 +19,7 @@ import time
 from typing import Any
 
 from watchd.ctl.arguments import Options
-from watchd.ctl.lock_holder import kill_holder
+from watchd.ctl.kill_holder import kill_holder
 from watchd.ctl.settings import Settings
 from watchd.ctl.wire import Line, NoAnswer, request_of
 from watchd.ctl_words import ALREADY, DONE, EXIT_DONE, EXIT_NO_ANSWER, EXIT_NOT_PERMITTED, NOT_PERMITTED

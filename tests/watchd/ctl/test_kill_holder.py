@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from watchd.ctl import lock_holder
-from watchd.ctl.lock_holder import ATTEMPTS, holder, kill_holder
+from hft.locks import lock_holder
+from watchd.ctl import kill_holder as module
+from watchd.ctl.kill_holder import ATTEMPTS, kill_holder
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def _lock(site: Any) -> str:
 
 def test_the_holder_is_named(site: Any, braind: Callable) -> None:
     child = braind()
-    assert holder(_lock(site)) == child.pid
+    assert lock_holder(_lock(site)) == child.pid
     child.kill()
     child.wait(5)
-    assert holder(_lock(site)) == 0
+    assert lock_holder(_lock(site)) == 0
 
 
 def test_a_pid_that_no_longer_holds_the_lock_is_not_killed(
@@ -39,7 +40,7 @@ def test_a_pid_that_no_longer_holds_the_lock_is_not_killed(
     """braind died after the first look, its number went to a stranger, and its successor holds the lock."""
     child = braind()
     answers = iter([stranger.pid])
-    monkeypatch.setattr(lock_holder, "holder", lambda path: next(answers, None) or holder(path))
+    monkeypatch.setattr(module, "lock_holder", lambda path: next(answers, None) or lock_holder(path))
     killed = kill_holder(_lock(site), 5.0)
     assert killed.dead
     assert child.wait(5) == -signal.SIGKILL
@@ -51,7 +52,7 @@ def test_a_lock_that_changes_hands_all_the_time_kills_nobody(
 ) -> None:
     child = braind()
     answers = iter([stranger.pid, child.pid] * ATTEMPTS)
-    monkeypatch.setattr(lock_holder, "holder", lambda _path: next(answers))
+    monkeypatch.setattr(module, "lock_holder", lambda _path: next(answers))
     killed = kill_holder(_lock(site), 5.0)
     assert (killed.dead, "changes hands" in killed.text) == (False, True)
     assert stranger.poll() is None
@@ -65,7 +66,7 @@ def test_a_holder_that_is_gone_before_the_pidfd_is_looked_for_again(
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     answers = iter([gone.pid])
-    monkeypatch.setattr(lock_holder, "holder", lambda path: next(answers, None) or holder(path))
+    monkeypatch.setattr(module, "lock_holder", lambda path: next(answers, None) or lock_holder(path))
     assert kill_holder(_lock(site), 5.0).dead
     assert child.wait(5) == -signal.SIGKILL
 
