@@ -57,9 +57,8 @@ def rewritten(source: Path, out: Path, change: Callable[[int, np.ndarray], np.nd
         payload = np.frombuffer(block.payload(), RECORDS.get(stream, np.dtype(np.uint8))).copy()
         payload = change(stream, payload)
         if payload is not None and len(payload):
-            times = int(block.header["monotonic_ns"]), int(block.header["wall_ns"])
             first = int(payload["sequence"][0]) if block.first_sequence else 0
             count = len(payload) if stream in RECORDS else 1
-            writer.append(Block(stream, payload, block.generation, first, count, times))
+            writer.append(Block(stream, payload, block.generation, first, count, block.written_ns))
     writer.close()
     return out

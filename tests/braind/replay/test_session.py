@@ -123,7 +123,8 @@ def test_a_place_may_be_a_time(recorded):
     journal = Journal(recorded[0])
     checkpoint = next(iter(journal.blocks(JournalStream.CHECKPOINT)))
     header = np.frombuffer(checkpoint.payload()[: SNAPSHOT.itemsize], SNAPSHOT)[0]
-    wall_ns = journal.wall_of(int(header["written_ts_ns"]))
+    monotonic_ns, then_ns = checkpoint.written_ns
+    wall_ns = int(header["written_ts_ns"]) - monotonic_ns + then_ns
     outcome = outcome_of(recorded[0], place=Place(wall_ns=wall_ns))
     assert outcome.verdict == Verdict.IDENTICAL, text_of(outcome)
     assert outcome.results[0].anchor.market_seq >= header["market_seq"]
