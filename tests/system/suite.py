@@ -196,7 +196,7 @@ class Suite:
         return self
 
     def armed(self, braind: str = "braind") -> Suite:
-        """Whole, cleared if it was killed, armed by alice, and orders flow. Once more where the machine was in the way."""
+        """Whole, cleared if it was killed, armed by alice, and orders flow. Tried twice, should the machine interrupt."""
         try:
             return self._armed(braind)
         except Interrupted as interrupted:
