@@ -232,6 +232,21 @@ def test_an_id_that_was_not_looked_up_when_it_is_now_is_noticed(recorded, tmp_pa
     assert "has to look up instrument 1" in text_of(outcome)
 
 
+def test_a_range_that_was_discarded_is_an_input_that_matters(recorded, tmp_path):
+    def change(stream, records):
+        if stream == INPUTS:
+            marks = np.flatnonzero((records["kind"] == InputKind.MARK) & (records["market_seq"] > 1000))
+            if len(marks) and not seen:
+                seen.append(1)
+                records["kind"][marks[0]] = InputKind.DISCARDED
+        return records
+
+    seen: list[int] = []
+    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
+    assert outcome.verdict == Verdict.DIFFERENT, "features were not reset there in the live run"
+    assert outcome.results[0].difference.market_seq > 1000
+
+
 def test_another_threshold_is_tried_and_named(recorded):
     outcome = outcome_of(recorded[0], config=config_of(recorded[0], score_threshold=0.5))
     assert outcome.verdict == Verdict.DIFFERENT
