@@ -1,8 +1,10 @@
-"""What the loop does after a round without work: nothing (`spin`), or yield and then sleep (`backoff`)."""
+"""What the loop does after a round without work: nothing (`spin`), or sleep longer and longer (`backoff`).
+
+It does not yield first, for the reason given in daemons/feedd/src/runtime/idle.hpp.
+"""
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Literal
 
@@ -11,7 +13,6 @@ from typing import Literal
 SPIN_POLLS = 200_000
 BACKOFF_POLLS = 1_000
 
-YIELD_ROUNDS = 20
 SLEEP_MIN_S = 10e-6
 SLEEP_MAX_S = 200e-6
 
@@ -22,7 +23,6 @@ class Idle:
     def __init__(self, mode: Literal["spin", "backoff"]) -> None:
         self._spin = mode == "spin"
         self.polls_max = SPIN_POLLS if self._spin else BACKOFF_POLLS
-        self._empty_rounds = 0
         self._sleep_s = SLEEP_MIN_S
 
     def after(self, work: int) -> None:
@@ -30,12 +30,7 @@ class Idle:
         if self._spin:
             return
         if work:
-            self._empty_rounds = 0
             self._sleep_s = SLEEP_MIN_S
-            return
-        self._empty_rounds += 1
-        if self._empty_rounds <= YIELD_ROUNDS:
-            os.sched_yield()
             return
         time.sleep(self._sleep_s)
         self._sleep_s = min(2 * self._sleep_s, SLEEP_MAX_S)

@@ -2,6 +2,9 @@
 
 Exit codes (as feedd's): 0 clean, 2 usage, 71 the system refused (memory, region), 75 another braind runs in
 this directory, 78 configuration, model package or strategy (the message names the key or the file).
+
+With --replay it is no daemon: it repeats a recorded run (braind/replay). Exit codes then: 0 identical, 1 different
+(the first difference is shown), 2 usage, 3 it can not be repeated (the message says why).
 """
 
 from __future__ import annotations
@@ -9,12 +12,10 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
@@ -35,9 +36,12 @@ from braind.model.inference import ModelError
 from braind.model.package import PackageError
 from braind.policy import StrategyError
 from braind.rehearsal import rehearse
+from braind.replay import command as replay_command
 from hft.config import Braind, Config, ConfigError
 from hft.config import load as load_config
+from hft.log import logger
 from hft.regions import AlreadyRunning, DaemonLock, Region, RegionError
+from hft.signals import stop_on_signals
 
 EXIT_CLEAN, EXIT_SYSTEM, EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG = 0, 71, 75, 78
 # Counters of the last log line.
@@ -52,9 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=(__doc__ or "").split("\n\n", 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, required=True, help="the suite's configuration (hft.toml)")
+    parser.add_argument("--config", type=Path, help="the suite's configuration (hft.toml)")
+    replay_command.add_arguments(parser)
     options = parser.parse_args(arguments)
-    log = _logger()
+    if options.replay is not None:
+        return replay_command.run(options)
+    if options.config is None:
+        parser.error("the following arguments are required: --config (or --replay)")
+    log = logger("braind")
     try:
         return run(load_config(options.config), log)
     except AlreadyRunning as error:
@@ -69,7 +78,7 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
     """Warm-up, then the loop until SIGTERM or SIGINT. Raises what `main` turns into exit codes."""
     if config.braind is None:
         raise ConfigError("braind", "missing, braind can not run without it")
-    stopped = _stop_on_signals()
+    stopped = stop_on_signals()
     directory = Path(config.run.directory)
     directory.mkdir(mode=0o750, exist_ok=True)
     notifier = sdnotify.SystemdNotifier()
@@ -131,31 +140,6 @@ def _prepare_thread(core: int) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-def _stop_on_signals() -> Callable[[], bool]:
-    stop = False
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stop
-        stop = True
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
-    return lambda: stop
-
-
-def _logger() -> structlog.stdlib.BoundLogger:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-    log: structlog.stdlib.BoundLogger = structlog.get_logger(daemon="braind")
-    return log
 
 
 def _refuse(log: structlog.stdlib.BoundLogger, code: int, error: Exception) -> int:

@@ -32,6 +32,10 @@ class Command:
 COMMANDS = (
     Command(("demo",), "hft.demo.command", "replay a market day through the whole suite, live"),
     Command(("decode",), "hft.decode", "run a capture through feedd's own decoder into files"),
+    Command(("record",), "hft.journal.record", "record a run into a journal until told to stop"),
+    Command(("journal", "info"), "hft.journal.commands", "what a journal holds", "info"),
+    Command(("journal", "verify"), "hft.journal.commands", "check every byte of a journal", "verify"),
+    Command(("journal", "cut"), "hft.journal.commands", "a part of a journal as a journal", "cut"),
     Command(("model", "train"), "braind.cli_model", "train a model package on a day", "train"),
     Command(
         ("model", "export"), "braind.cli_model", "compile a package again (--autotune: faster)", "export"

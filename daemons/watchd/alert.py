@@ -1,7 +1,8 @@
 """Telling people: a command with JSON on its standard input, a webhook with JSON as POST.
 
 Each hook of each alert runs in a thread of its own with one deadline over everything, and nobody waits for it. What
-became of it is told as an event: `alert_sent`, `alert_failed`. Prior art and limits:
+became of it is told as an event: `alert_sent`, `alert_failed`. The caller only puts the document into a queue: starting
+a thread means to wait until it runs, which takes long just when a machine is starved. Choices and limits:
 
 * A command is started by posix_spawn: the signal mask, handlers and scheduling of the child are set before its
   first instruction, which subprocess leaves to code between fork and exec, in a process that has threads. It gets
@@ -21,12 +22,14 @@ The webhook's path is a secret (who knows it may post): events and errors name s
 from __future__ import annotations
 
 import json
+import queue
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,23 +90,32 @@ class Alert:
             self._hooks["command"] = lambda payload, deadline: run_command(command, payload, deadline)
         if webhook:
             self._hooks["webhook"] = Webhook(webhook).post
+        self._waiting: queue.SimpleQueue[tuple[Mapping[str, Any], Outcome]] = queue.SimpleQueue()
         self._lock = threading.Lock()  # of the counts: held for an addition, never while something is called
         self._sent = self._failed = self._running = 0
         self._last_error = ""
+        if self._hooks:
+            threading.Thread(target=self._dispatch, name="watchd-alert", daemon=True).start()
 
     def send(self, document: Mapping[str, Any], outcome: Outcome) -> None:
-        """Starts every hook and returns. `outcome(event name, fields)` comes from the hook's thread."""
-        payload = json.dumps(document, default=str).encode() + b"\n"
-        for name, hook in self._hooks.items():
-            threading.Thread(
-                target=self._run,
-                args=(name, hook, payload, outcome),
-                name=f"watchd-alert-{name}",
-                daemon=True,
-            ).start()
+        """Returns at once. `outcome(event name, fields)` comes from each hook's thread."""
+        if self._hooks:
+            self._waiting.put((dict(document), outcome))
 
     def counts(self) -> AlertCounts:
         return AlertCounts(self._sent, self._failed, self._running, self._last_error)
+
+    def _dispatch(self) -> None:
+        while True:
+            document, outcome = self._waiting.get()
+            for name, hook in self._hooks.items():
+                try:
+                    payload = json.dumps(document, default=str).encode() + b"\n"
+                    work = partial(self._run, name, hook, payload, outcome)
+                    threading.Thread(target=work, name=f"watchd-alert-{name}", daemon=True).start()
+                except Exception as error:  # noqa: BLE001 (no thread to be had, a document that JSON can not say)
+                    self._count(f"{name}: {error}")
+                    outcome("alert_failed", {"hook": name, "took_ms": 0.0, "error": str(error)})
 
     def _run(
         self, name: str, hook: Callable[[bytes, float], str | None], payload: bytes, outcome: Outcome
@@ -122,10 +134,14 @@ class Alert:
                 error = type(raised).__name__
         with self._lock:
             self._running -= admitted
-            self._sent += error is None
-            self._failed += error is not None
-            self._last_error = self._last_error if error is None else f"{name}: {error}"
+        self._count(None if error is None else f"{name}: {error}")
         fields = {"hook": name, "took_ms": round((time.monotonic() - start) * 1e3, 1)}
         outcome("alert_sent", fields) if error is None else outcome(
             "alert_failed", {**fields, "error": error}
         )
+
+    def _count(self, error: str | None) -> None:
+        with self._lock:
+            self._sent += error is None
+            self._failed += error is not None
+            self._last_error = error or self._last_error

@@ -26,6 +26,7 @@ from hft.config import Config, ConfigError
 from hft.config import load as load_config
 from hft.control import CTL_SOCKET, HEARTBEAT_SOCKET, REGISTER_SOCKET
 from hft.layout.dtypes import CloseReason, RegionKind, dtype
+from hft.log import logger
 from hft.regions import (
     AlreadyRunning,
     DaemonLock,
@@ -62,15 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="watchd", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--config", type=Path, required=True, help="the suite's configuration (hft.toml)")
     options = parser.parse_args(arguments)
-    _configure_log()
+    log = logger("watchd")
     try:
         return run(load_config(options.config))
     except AlreadyRunning as error:
-        return _refuse(EXIT_ALREADY_RUNNING, error)
+        return _refuse(log, EXIT_ALREADY_RUNNING, error)
     except (ConfigError, AlertConfigError, ValueError) as error:
-        return _refuse(EXIT_BAD_CONFIG, error)
+        return _refuse(log, EXIT_BAD_CONFIG, error)
     except (RegionError, OSError, zmq.ZMQError) as error:
-        return _refuse(EXIT_SYSTEM, error)
+        return _refuse(log, EXIT_SYSTEM, error)
 
 
 def run(config: Config) -> int:
@@ -98,7 +99,7 @@ class LoggedJournal(EventJournal):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._log = structlog.get_logger(daemon="watchd")
+        self._log = logger("watchd")
 
     def append(self, event: Mapping[str, Any], *, durable: bool) -> None:
         self._log.info(event["event"], **{k: v for k, v in event.items() if k not in ("event", "at")})
@@ -319,19 +320,8 @@ def _wake_on_signals() -> int:
     return reader
 
 
-def _configure_log() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-
-
-def _refuse(code: int, error: Exception) -> int:
-    structlog.get_logger(daemon="watchd").error("refused to start", reason=str(error))
+def _refuse(log: structlog.stdlib.BoundLogger, code: int, error: Exception) -> int:
+    log.error("refused to start", reason=str(error))
     return code
 
 

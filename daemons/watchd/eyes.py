@@ -45,14 +45,20 @@ class _Follower:
         return self._region
 
 
+def _word_index(struct: str, name: str) -> int:
+    layout = dtype(struct).fields
+    assert layout is not None
+    return layout[name][1] // 8
+
+
 def _word_indices(struct: str, wanted: type) -> list[int]:
-    layout = dtype(struct)
-    assert layout.fields is not None
-    return [layout.fields[one.name][1] // 8 for one in fields(wanted) if one.name in layout.fields]
+    names = dtype(struct).names or ()
+    return [_word_index(struct, one.name) for one in fields(wanted) if one.name in names]
 
 
 _LOOP_WORDS = dtype("LoopProgress").itemsize // 8
 _LOOP_INDICES = _word_indices("LoopProgress", LoopLook)
+_THREAD_ID = _word_index("LoopProgress", "thread_id")
 _GATEWAY_WORDS = dtype("GatewayState").itemsize // 8
 _GATEWAY_INDICES = _word_indices("GatewayState", GatewayLook)
 _VETO_WORDS = dtype("VetoNote").itemsize // 8
@@ -65,6 +71,7 @@ class Eyes:
         self._run = run_directory
         self._veto = veto
         self._regions: dict[str, dict[str, _Follower]] = {}
+        self._iterations: dict[tuple[int, int], int] = {}  # by pid and loop, at the last look
 
     def watch(self, registered: Registered) -> None:
         """Its regions are looked at from now on."""
@@ -81,6 +88,7 @@ class Eyes:
 
     def forget(self, name: str) -> None:
         self._regions.pop(name, None)
+        self._iterations.clear()
 
     def look(
         self,
@@ -130,14 +138,31 @@ class Eyes:
         if region is not None and region.generation == registered.generation:
             words = load_words(region, RECORDS_OFFSET, _LOOP_WORDS * len(LOOP_NAMES[name])).tolist()
             loops = tuple(
-                _loop(words[i * _LOOP_WORDS : (i + 1) * _LOOP_WORDS], offered.get(loop, 0), beats)
+                self._loop(
+                    registered.pid,
+                    i,
+                    words[i * _LOOP_WORDS : (i + 1) * _LOOP_WORDS],
+                    offered.get(loop, 0),
+                    beats,
+                )
                 for i, (loop, beats) in enumerate(zip(LOOP_NAMES[name], heartbeats[name], strict=True))
             )
         return DaemonLook(
             registered.pid, registered.generation, registered.start_ts_ns, registered.alive, loops
         )
 
+    def _loop(self, pid: int, index: int, words: list[int], offered: int, heartbeats: int) -> LoopLook:
+        iterations, consumed, produced, lag_records, state = (words[at] for at in _LOOP_INDICES)
+        moved = self._iterations.get((pid, index)) != iterations
+        self._iterations[pid, index] = iterations
+        run_delay_ns = 0 if moved else _run_delay_ns(pid, words[_THREAD_ID])
+        return LoopLook(iterations, consumed, produced, lag_records, state, offered, heartbeats, run_delay_ns)
 
-def _loop(words: list[int], offered: int, heartbeats: int) -> LoopLook:
-    iterations, consumed, produced, lag_records, state = (words[index] for index in _LOOP_INDICES)
-    return LoopLook(iterations, consumed, produced, lag_records, state, offered, heartbeats)
+
+def _run_delay_ns(pid: int, thread_id: int) -> int:
+    """How long the thread has waited for a core (kernel: Documentation/scheduler/sched-stats); 0 = unknown."""
+    try:
+        with open(f"/proc/{pid}/task/{thread_id}/schedstat", encoding="ascii") as file:  # noqa: PTH123 - in a pass
+            return int(file.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0

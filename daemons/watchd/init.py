@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from watchd.ctl_protocol import clean
@@ -28,7 +29,8 @@ def write_first_state(directory: str | Path, by: str) -> StateRecord:
 
     Raises FileExistsError when there is a state file, whatever it holds; OSError.
     """
-    Path(directory).mkdir(mode=0o750, exist_ok=True)
+    with suppress(FileExistsError):  # when it is no directory, `create` says so
+        Path(directory).mkdir(mode=0o750)
     record = StateRecord(
         state=SuiteState.DISARMED,
         reason="disarmed",

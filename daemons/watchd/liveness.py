@@ -45,6 +45,8 @@ class LoopTrack:
     stalled_ns: int = 0
     heartbeatless_ns: int = 0
     was_ready: bool = False
+    run_delay_ns: int = 0  # when the silence was first noticed
+    waited_ns: int = 0  # of the silence, for a core
 
     def look(self, seen: LoopLook, observed_ns: int) -> None:
         if seen.state == self.state:
@@ -54,9 +56,10 @@ class LoopTrack:
             self.silent_ns = self.stalled_ns = self.heartbeatless_ns = 0
             self.was_ready = self.was_ready or seen.state == READY
         if seen.iterations != self.iterations:
-            self.iterations, self.silent_ns = seen.iterations, 0
+            self.iterations, self.silent_ns, self.run_delay_ns, self.waited_ns = seen.iterations, 0, 0, 0
         else:
             self.silent_ns += observed_ns
+            self._blame(seen.run_delay_ns)
         if seen.consumed != self.consumed:
             self.consumed, self.offered, self.stalled_ns = seen.consumed, seen.offered, 0
         elif seen.offered <= self.offered:  # less: another queue, or nobody offers any more
@@ -67,6 +70,13 @@ class LoopTrack:
             self.heartbeats, self.heartbeatless_ns = seen.heartbeats, 0
         else:
             self.heartbeatless_ns += observed_ns
+
+    def _blame(self, run_delay_ns: int) -> None:
+        """A starved loop is killed like a hung one, but people should look at the machine, not at the code."""
+        if self.run_delay_ns == 0:
+            self.run_delay_ns = run_delay_ns
+        elif run_delay_ns > self.run_delay_ns:
+            self.waited_ns = run_delay_ns - self.run_delay_ns
 
     def miss(self, settings: Settings) -> tuple[int, str] | None:
         """(CloseReason, detail) when this loop has missed a deadline of its state."""
@@ -92,7 +102,8 @@ class LoopTrack:
 
     def _ready_miss(self, settings: Settings) -> tuple[int, str] | None:
         if self.silent_ns >= settings.deadline_ns:
-            return int(CloseReason.LOOP_SILENT), f"no round for {_ms(self.silent_ns)}"
+            waited = f", at least {_ms(self.waited_ns)} of it waiting for a core" if self.waited_ns else ""
+            return int(CloseReason.LOOP_SILENT), f"no round for {_ms(self.silent_ns)}{waited}"
         if self.stalled_ns >= settings.stall_deadline_ns:
             return int(
                 CloseReason.LOOP_STALLED

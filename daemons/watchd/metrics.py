@@ -7,7 +7,7 @@ from pathlib import Path
 from hft.layout.dtypes import CloseReason
 from hft.stats import StatsBuilder
 from watchd.heartbeats import REJECTIONS, Heartbeats
-from watchd.liveness import LOOP_NAMES
+from watchd.liveness import LOOP_NAMES, READY
 from watchd.monitor import Monitor
 from watchd.states import is_kill
 
@@ -75,7 +75,7 @@ class Metrics:
         for track in monitor.tracks.values():
             for loop in track.loops:
                 key = (track.name, loop.name)
-                if loop.was_ready and loop.silent_ns > self._silent_max.get(key, 0):
+                if loop.state == READY and loop.silent_ns > self._silent_max.get(key, 0):
                     self._silent_max[key] = loop.silent_ns
                     writer.set(self._silence[key], loop.silent_ns)
         for reason, count in heartbeats.rejected.items():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import fcntl
 import os
 import re
 import select
@@ -24,11 +23,12 @@ import numpy as np
 
 from hft import _native
 from hft.layout.dtypes import REGISTRATION, REGISTRATION_REPLY, DaemonId, RegistrationVerdict
+from hft.locks import lock_holder
 from watchd.liveness import LOOP_NAMES
 
+BACKLOG = 64
 PENDING_MAX = 8
 _UCRED = struct.Struct("iII")
-_FLOCK = struct.Struct("hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid
 _NAMES = {int(DaemonId.FEEDD): "feedd", int(DaemonId.BRAIND): "braind"}
 
 
@@ -164,7 +164,7 @@ def listen(path: Path) -> socket.socket:
         raise
     finally:
         os.umask(before)
-    listener.listen(PENDING_MAX)
+    listener.listen(BACKLOG)
     return listener
 
 
@@ -176,17 +176,6 @@ def pid_of(pidfd: int) -> int:
         return 0
     found = re.search(r"^Pid:\t(-?\d+)$", text, re.MULTILINE)
     return int(found[1]) if found else 0
-
-
-def lock_holder(path: Path) -> int:
-    """The pid that holds the write lock of `path`, 0 = nobody. Raises OSError when it can not be read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _whence, _start, _length, pid = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
-    finally:
-        os.close(descriptor)
-    return int(pid) if kind != fcntl.F_UNLCK else 0
 
 
 def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:

@@ -13,7 +13,8 @@ class LoopLook:
     """One hot loop's progress words (schema: LoopProgress), and what is known of it from elsewhere.
 
     `offered`: a monotone count, from another process's words, of what this loop has been given to consume;
-    0 where nobody else counts it. `heartbeats`: accepted ones since registration.
+    0 where nobody else counts it. `heartbeats`: accepted ones since registration. `run_delay_ns`: how long its thread
+    has waited for a core in all its life, looked up only while it does not move (0 = not looked up, or unknown).
     """
 
     iterations: int
@@ -23,6 +24,7 @@ class LoopLook:
     state: int
     offered: int = 0
     heartbeats: int = 0
+    run_delay_ns: int = 0
 
 
 @dataclass(slots=True)

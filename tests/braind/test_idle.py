@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from braind import idle
-from braind.idle import SLEEP_MAX_S, SLEEP_MIN_S, YIELD_ROUNDS, Idle
+from braind.idle import SLEEP_MAX_S, SLEEP_MIN_S, Idle
 
 
 @pytest.fixture
 def calls(monkeypatch):
     made = []
     monkeypatch.setattr(idle.time, "sleep", made.append)
-    monkeypatch.setattr(idle.os, "sched_yield", lambda: made.append("yield"))
     return made
 
 
@@ -23,20 +22,19 @@ def test_spinning_never_gives_the_core_away(calls):
     assert calls == []
 
 
-def test_backing_off_yields_and_then_sleeps_longer_and_longer_up_to_a_limit(calls):
+def test_backing_off_sleeps_longer_and_longer_up_to_a_limit(calls):
     backoff = Idle("backoff")
-    for _ in range(YIELD_ROUNDS + 10):
+    for _ in range(10):
         backoff.after(0)
-    assert calls[:YIELD_ROUNDS] == ["yield"] * YIELD_ROUNDS
-    assert calls[YIELD_ROUNDS : YIELD_ROUNDS + 2] == [SLEEP_MIN_S, 2 * SLEEP_MIN_S]
+    assert calls[:2] == [SLEEP_MIN_S, 2 * SLEEP_MIN_S]
     assert calls[-1] == SLEEP_MAX_S
 
 
 def test_work_starts_it_over(calls):
     backoff = Idle("backoff")
-    for _ in range(YIELD_ROUNDS + 3):
+    for _ in range(3):
         backoff.after(0)
     calls.clear()
     backoff.after(1)
     backoff.after(0)
-    assert calls == ["yield"]
+    assert calls == [SLEEP_MIN_S]

@@ -56,23 +56,44 @@ def sums_hold(report: dict[str, object]) -> bool:
     return (
         events["sent"] == events["decoded"] + events["gaps"]
         and events["published"] == events["consumed"] + events["lost_ring"] + events["unread"]
-        and report["intents"] == report["answered"] == report["refused"]
+        and report["intents"] == report["answered"] == report["would_send"] + report["refused"]
     )
 
 
+def replays_identically(journal: Path, intents: int, *arguments: str) -> None:
+    """`braind --replay` of a recorded demo, compared with what was recorded."""
+    outcome = journal.with_suffix(".json")
+    command = [
+        str(Path(HFT).with_name("braind")),
+        "--replay",
+        str(journal),
+        "--json",
+        str(outcome),
+        *arguments,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(outcome.read_text())
+    assert (document["verdict"], document["intents"]) == ("identical", intents)
+
+
 @pytest.mark.slow
-def test_a_whole_day_arrives_is_decided_on_and_every_intent_is_refused(
+def test_a_whole_day_arrives_is_decided_on_and_every_intent_passes_the_open_fence(
     small_day: Path, tmp_path: Path
 ) -> None:
     report_path = tmp_path / "report.json"
-    done = run_demo("--capture", str(small_day), "--speed", "2", "--json", str(report_path))
+    journal = tmp_path / "journal"
+    arguments = ("--speed", "2", "--json", str(report_path), "--record", str(journal))
+    done = run_demo("--capture", str(small_day), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(report_path.read_text())
     assert sums_hold(report)
+    replays_identically(journal, report["intents"])
     assert report["events"]["gaps"] == report["events"]["lost_ring"] == 0
     assert report["events"]["sent"] > 50_000
     assert report["decisions"] > 1000
-    assert report["intents"] > 0
+    assert report["would_send"] == report["intents"] > 0
+    assert report["kill"] is None
     for hop in ("receive_to_publish", "publish_to_consume", "publish_to_intent", "intent_to_answer"):
         assert 0 < report["latency_ns"][hop]["p50"] <= report["latency_ns"][hop]["max"]
     assert "every intent" in done.stdout
@@ -116,12 +137,38 @@ def test_a_day_that_starts_mid_session_without_a_directory_is_decided_on_too(
 
 
 @pytest.mark.slow
-@pytest.mark.capture
-def test_the_real_file_under_loss_duplicates_and_reordering(real_capture: Path, tmp_path: Path) -> None:
+def test_a_frozen_braind_is_killed_and_nothing_passes_after_the_fence(
+    small_day: Path, tmp_path: Path
+) -> None:
     report_path = tmp_path / "report.json"
-    faults = ("--loss", "0.05", "--duplicate", "0.05", "--reorder", "0.05")
+    arguments = ("--capture", str(small_day), "--speed", "0.5", "--kill-at", "6", "--json", str(report_path))
+    done = run_demo(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kill = json.loads(report_path.read_text())["kill"]
+    # The deadline is 200 ms; other work may take the cores for a while.
+    assert 180.0 < kill["fence_ms"] <= kill["dead_ms"] < 2000.0
+    assert kill["intents_after_fence"] == 0
+    assert "braind frozen: fence closed after" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_kill_that_the_day_was_too_short_for_is_a_problem(small_day: Path) -> None:
+    done = run_demo("--capture", str(small_day), "--speed", "4", "--kill-at", "1000")
+    assert done.returncode == 1
+    assert "the day was over before --kill-at 1000 s" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.capture
+def test_the_real_file_under_loss_duplicates_and_reordering_is_recorded_and_replays_identically(
+    real_capture: Path, tmp_path: Path
+) -> None:
+    report_path = tmp_path / "report.json"
+    journal = tmp_path / "journal"
+    faults = ("--loss", "0.05", "--duplicate", "0.05", "--reorder", "0.05", "--record", str(journal))
     done = run_demo("--capture", str(real_capture), "--speed", "4", "--json", str(report_path), *faults)
     assert done.returncode == 0, done.stdout + done.stderr
+    replays_identically(journal, intents=json.loads(report_path.read_text())["intents"])
     report = json.loads(report_path.read_text())
     assert sums_hold(report)
     assert report["events"]["sent"] == 251_837

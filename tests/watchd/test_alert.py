@@ -179,6 +179,43 @@ def test_sending_never_waits_and_hooks_are_bounded(tmp_path: Path) -> None:
     assert (alert.counts().failed, alert.counts().running) == (HOOKS_AT_ONCE_MAX + 5, 0)
 
 
+def test_sending_does_not_wait_for_a_thread_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = Outcomes()
+    alert = Alert(_script(tmp_path, "exit 0"), "", 10.0)
+    real = threading.Thread.start
+
+    def starved(thread: threading.Thread) -> None:
+        time.sleep(1.0)
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starved)
+    start = time.perf_counter()
+    alert.send(DOCUMENT, outcomes)
+    assert time.perf_counter() - start < 0.5
+    assert outcomes.next()[0] == "alert_sent"
+
+
+def _no_more_threads(_thread: threading.Thread) -> None:
+    raise RuntimeError("no more threads")
+
+
+def test_a_machine_without_threads_to_spare_is_a_failed_alert_and_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = Outcomes()
+    alert = Alert(_script(tmp_path, "exit 0"), "", 10.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_more_threads)
+        alert.send(DOCUMENT, outcomes)
+        assert outcomes.next() == (
+            "alert_failed",
+            {"hook": "command", "took_ms": 0.0, "error": "no more threads"},
+        )
+    alert.send(DOCUMENT, outcomes)
+    assert outcomes.next()[0] == "alert_sent"
+    assert (alert.counts().sent, alert.counts().failed) == (1, 1)
+
+
 class Receiver(BaseHTTPRequestHandler):
     """Answers as its path's first word says."""
 

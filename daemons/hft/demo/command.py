@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 
 from hft.demo import prepare
-from hft.demo.control import ControlLook, ControlSource
+from hft.demo.control import ControlSource
 from hft.demo.figures import Figures, FigureSource
-from hft.demo.group import Group, GroupError
+from hft.demo.group import DAEMON_NICE, Group, GroupError
 from hft.demo.kill import KillFigures, freeze_and_measure, intents_after_fence
 from hft.demo.report import print_report, write_json
 from hft.demo.screen import Look, Rates, Screen, book_tops, make_screen
@@ -58,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="freeze braind (SIGSTOP) after this long and measure what watchd does",
     )
+    add(
+        "--deadline-ms",
+        type=_deadline,
+        default=prepare.DEADLINE_MS,
+        metavar="N",
+        help="watchd's deadline for a silent loop (%(default)s; a server with isolated cores: 30)",
+    )
     add("--record", type=Path, metavar="DIR", help="record the run into a journal (see braind --replay)")
     add("--json", type=Path, metavar="FILE", help="write the report as JSON")
     add("--loss", type=_rate, default=0.0, metavar="P", help="drop this share of the packets of each line")
@@ -71,6 +78,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _deadline(text: str) -> int:
+    value = int(text)
+    if not 20 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not within 20 … 10000")
     return value
 
 
@@ -131,6 +145,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None and not arguments.json.resolve().parent.is_dir():
         log.print(f"hft demo: --json {arguments.json}: no such directory")
         return 2
+    if arguments.record is not None and arguments.record.exists():
+        log.print(f"hft demo: --record {arguments.record}: is there already")
+        return 2
     try:
         with _run_directory(arguments.keep) as directory:
             plan = prepare.make_plan(arguments, directory, log)
@@ -139,6 +156,10 @@ def run(arguments: argparse.Namespace) -> int:
         log.print(f"hft demo: {error}", markup=False)
         return 1
     print_report(console, figures, problems, kill)
+    if arguments.record is not None:
+        log.print(
+            f"recorded; repeat it with: braind --replay {arguments.record}", markup=False, soft_wrap=True
+        )
     if arguments.json is not None:
         killed = None if kill is None else kill.as_json()
         document = {**figures.as_json(), "kill": killed, "day": plan.describe(), "problems": problems}
@@ -165,7 +186,7 @@ def _run_suite(
 ) -> tuple[Figures, list[str], KillFigures | None]:
     paperd_json = directory / "paperd.json"
     ports = prepare.free_udp_ports(3)
-    config = prepare.write_config(plan, directory, ports)
+    config = prepare.write_config(plan, directory, ports, arguments.deadline_ms)
     source = FigureSource(directory / "shm", paperd_json)
     control = ControlSource(directory / "shm", directory / "state")
     session = _Session(plan, directory, arguments, Group(directory), source, control, _Stop(), console)
@@ -173,10 +194,16 @@ def _run_suite(
     try:
         log.print("starting watchd, feedd and braind (warm-up) …")
         prepare.first_state(config)
-        for name in ("watchd", "feedd", "braind"):
-            group.start(name, [prepare.executable(name), "--config", str(config)])
-            group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
-        _await_armed(session)
+        try:
+            for name in ("watchd", "feedd", "braind"):
+                group.start(name, [prepare.executable(name), "--config", str(config)], DAEMON_NICE)
+                group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
+            _await_armed(session)
+        except GroupError as error:
+            look = control.read()
+            raise GroupError(
+                f"{error}\n{look.closed_because()}" if look.state == "killed" else str(error)
+            ) from error
         if arguments.record is not None:
             group.start("recorder", prepare.recorder_command(config, arguments.record))
             group.wait_ready("recorder", START_SECONDS_MAX, session.stop.check)
@@ -228,7 +255,7 @@ def _end(
 
 def _watch(session: _Session) -> tuple[list[str], KillFigures | None]:
     """Shows the run until it is over. Returns what went wrong on the way, and the kill if one was asked for."""
-    group, arguments, kill = session.group, session.arguments, None
+    arguments, kill = session.arguments, None
     board = Region.open(str(session.directory / "shm/feedd/market.board"), int(RegionKind.MARKET_BOARD))
     live = session.console.is_terminal and not arguments.plain
     screen = make_screen(session.console, session.plan.title(), live=live)
@@ -238,10 +265,8 @@ def _watch(session: _Session) -> tuple[list[str], KillFigures | None]:
         while True:
             seconds = time.monotonic() - started
             figures = _show(session, screen, board, rates, seconds)
-            if failed := [d for d in group.failed() if kill is None or d.name != "braind"]:
-                return [f"{d.name}: {d.state}\n{d.last_words()}" for d in failed], kill
-            if kill is None and (problem := _closed(session.control.read())):
-                return [problem], kill
+            if problems := _failures(session, kill):
+                return problems, kill
             if kill is None and arguments.kill_at is not None and seconds >= arguments.kill_at:
                 kill = _kill(session)
                 arguments.seconds = seconds + KILLED_SECONDS_SHOWN
@@ -268,11 +293,11 @@ def _is_over(session: _Session, figures: Figures, seconds: float) -> bool:
     return ended or session.stop.asked or (limit is not None and seconds >= limit)
 
 
-def _closed(control: ControlLook) -> str:
-    """Nobody asked for it: a machine that starved a daemon or watchd for longer than its deadline."""
-    if control.state == "armed":
-        return ""
-    return f"the suite is {control.state or 'without a state'} ({control.state_reason}): see watchd's journal"
+def _failures(session: _Session, kill: KillFigures | None) -> list[str]:
+    """Daemons that ended, and a fence that closed, although nobody asked for it; watchd's reason comes first."""
+    failed = [d for d in session.group.failed() if kill is None or d.name != "braind"]
+    closed = session.control.read().closed_because() if kill is None else ""
+    return ([closed] if closed else []) + [f"{d.name}: {d.state}\n{d.last_words()}" for d in failed]
 
 
 def _unkilled(arguments: argparse.Namespace, kill: KillFigures | None) -> list[str]:

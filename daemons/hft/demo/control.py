@@ -16,12 +16,19 @@ class ControlLook:
 
     state: str = ""
     state_reason: str = ""
+    state_detail: str = ""
     fence_open: bool = False
     fence_reason: str = ""
     epoch: int = 0
     lease_ms: float = 0.0
     gateway_open: bool = False
     would_send: int = 0
+
+    def closed_because(self) -> str:
+        """Why the suite is not armed; "" while it is."""
+        if self.state == "armed":
+            return ""
+        return f"the suite is {self.state or 'without a state'}: {self.state_reason} ({self.state_detail})"
 
     def fence_text(self) -> str:
         """E.g. ``open, lease 93 ms`` or ``closed (loop_silent)``."""
@@ -60,6 +67,7 @@ class ControlSource:
         return ControlLook(
             state=str(record.get("state", "")),
             state_reason=str(record.get("reason", "")),
+            state_detail=str(record.get("detail", "")),
             fence_open=is_open,
             fence_reason=str(CloseReason(page.get("reason", 0)).name.lower()),
             epoch=page.get("epoch", 0),

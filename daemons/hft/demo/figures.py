@@ -52,11 +52,10 @@ class Figures:
                 f"published {self.published:,} ≠ consumed {self.consumed:,} + lost {self.lost_ring:,} "
                 f"+ unread {self.unread:,}"
             )
-        if self.intents != self.answered:
-            broken.append(f"{self.intents:,} intents, but {self.answered:,} answers")
-        if self.answered != self.would_send + self.refused:
+        if not self.intents == self.answered == self.would_send + self.refused:
             broken.append(
-                f"{self.answered:,} answers ≠ would send {self.would_send:,} + refused {self.refused:,}"
+                f"{self.intents:,} intents (braind) ≠ {self.answered:,} answers seen (braind) "
+                f"≠ would send {self.would_send:,} + refused {self.refused:,} (feedd)"
             )
         return broken
 

@@ -34,8 +34,13 @@ GENERATED_DATE = "2026-01-05"
 CAPTURE_SECONDS = 30.0
 INSTRUMENTS_MAX = 32
 SHOWN_INSTRUMENTS = 8
-# All of the demo shares its cores with whatever else runs there. A server with isolated cores keeps the default.
-DEADLINE_MS = 100
+# All of the demo shares its cores with whatever else runs there, on a virtual machine with whatever else runs on its
+# host: whole cores stand still for 100 ms and more. A server with isolated cores keeps the default of 30 ms.
+DEADLINE_MS = 200
+LEASES_A_DEADLINE = 3
+REALTIME_PRIORITY = 10
+# So that a replay of a short recorded run can start in its middle, too.
+CHECKPOINT_INTERVAL_RECORDS = 50_000
 
 
 class PlanError(RuntimeError):
@@ -83,7 +88,7 @@ def executable(name: str) -> str:
 def make_plan(arguments: argparse.Namespace, directory: Path, log: Console) -> Plan:
     """Generates or reads the day, finds its busiest instruments, trains a model into `directory`.
 
-    Raises PlanError.
+    A recorded run keeps its model with its journal, so that it can be repeated. Raises PlanError.
     """
     generated = arguments.capture is None
     capture = _generated_day(log) if generated else arguments.capture
@@ -108,7 +113,7 @@ def make_plan(arguments: argparse.Namespace, directory: Path, log: Console) -> P
         symbols=tuple(day.symbols.values()),
         shown=dict(list(day.symbols.items())[:SHOWN_INSTRUMENTS]),
         partial=day.partial,
-        model=_trained_model(capture, day, arguments.messages, directory / "model"),
+        model=_trained_model(capture, day, arguments.messages, (arguments.record or directory) / "model"),
     )
 
 
@@ -205,7 +210,7 @@ def _trained_model(capture: Path, day: _Day, messages_max: int, out: Path) -> Pa
     return out
 
 
-def write_config(plan: Plan, directory: Path, ports: list[int]) -> Path:
+def write_config(plan: Plan, directory: Path, ports: list[int], deadline_ms: int) -> Path:
     """The run's hft.toml: loopback lines, small capacities, idle loops that leave the cores to others."""
     line_a, line_b, request = (f"127.0.0.1:{port}" for port in ports)
     text = f"""\
@@ -216,7 +221,9 @@ mode = "paper"
 control_directory = {json.dumps(str(directory / "control"))}
 [watchd]
 state_directory = {json.dumps(str(directory / "state"))}
-deadline_ms = {DEADLINE_MS}
+deadline_ms = {deadline_ms}
+lease_ms = {deadline_ms * LEASES_A_DEADLINE}
+realtime_priority = {REALTIME_PRIORITY}
 [feedd]
 idle = "backoff"
 [feedd.capacity]
@@ -236,6 +243,7 @@ idle = "backoff"
 model = {json.dumps(str(plan.model))}
 symbols = {json.dumps(list(plan.symbols))}
 accept_partial_books = {json.dumps(plan.partial)}
+checkpoint_interval_records = {CHECKPOINT_INTERVAL_RECORDS}
 """
     path = directory / "hft.toml"
     path.write_text(text)

@@ -7,7 +7,8 @@
 
 The request goes first, so that watchd can name who it was in the same pass in which it finds the veto. Nothing is
 printed before 4 is decided, ctrl-C only ends the wait of 3, and a terminal that goes away stops nothing. feedd is left
-alone: it must live to cancel what is open.
+alone: it must live to cancel what is open. No failure of one step, foreseen or not, keeps the next from being
+taken: therefore `except Exception`, and therefore the extension is imported where it is used.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ import signal
 import time
 from typing import Any
 
-from hft import _native
 from watchd.ctl.arguments import Options
-from watchd.ctl.lock_holder import kill_holder
+from watchd.ctl.kill_holder import kill_holder
 from watchd.ctl.settings import Settings
 from watchd.ctl.wire import Line, NoAnswer, request_of
 from watchd.ctl_words import ALREADY, DONE, EXIT_DONE, EXIT_NO_ANSWER, EXIT_NOT_PERMITTED, NOT_PERMITTED
@@ -83,9 +83,7 @@ def kill(options: Options, settings: Settings) -> Kill:
     else:
         if done.answer:
             done.problem, done.answer = f"it answered: {done.answer.get('text', code)}", None
-        braind = kill_holder(settings.braind_lock, DEATH_S)
-        done.note("braind", braind.text, ok=braind.dead is not False)
-        not_permitted.append(braind.not_permitted)
+        not_permitted.append(_kill_braind(settings.braind_lock, done))
         done.exit_code = EXIT_NOT_PERMITTED if all(not_permitted) else EXIT_NO_ANSWER
     return done
 
@@ -100,10 +98,10 @@ def _send(line: Line, done: Kill) -> bool:
     """True: not permitted."""
     try:
         sent = line.try_send()
-    except NoAnswer as error:
-        done.problem = str(error)
+    except Exception as error:  # noqa: BLE001
+        done.problem = _told(error)
         done.note("request", done.problem, ok=False)
-        return error.not_permitted
+        return isinstance(error, NoAnswer) and error.not_permitted
     done.note("request", "sent to watchd" if sent else "watchd's queue is full", ok=sent)
     return False
 
@@ -111,12 +109,29 @@ def _send(line: Line, done: Kill) -> bool:
 def _set_veto(path: str, done: Kill) -> bool:
     """True: not permitted."""
     try:
+        from hft import _native
+
         _native.set_operator_veto(path)
-    except _native.RegionError as error:
-        done.note("operator veto", str(error), ok=False)
+    except Exception as error:  # noqa: BLE001
+        done.note("operator veto", _told(error), ok=False)
         return _may_not_write(path)
     done.note("operator veto", "set: the gateway refuses every order", ok=True)
     return False
+
+
+def _kill_braind(path: str, done: Kill) -> bool:
+    """True: not permitted."""
+    try:
+        braind = kill_holder(path, DEATH_S)
+    except Exception as error:  # noqa: BLE001
+        done.note("braind", _told(error), ok=False)
+        return False
+    done.note("braind", braind.text, ok=braind.dead is not False)
+    return braind.not_permitted
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _may_not_write(path: str) -> bool:
@@ -136,7 +151,7 @@ def _await(line: Line, timeout_s: float, done: Kill) -> None:
             done.answer = line.answer(time.monotonic() + timeout_s)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except NoAnswer as error:
-        done.problem = str(error)
+    except Exception as error:  # noqa: BLE001
+        done.problem = _told(error)
     except KeyboardInterrupt:
         done.problem = "not waited for any longer"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from hft.layout.dtypes import CloseReason, LoopState, RegionKind, VetoReason
+from hft.locks import lock_holder
 from hft.regions import Region, RegionError, monotonic_ns, read_control_record, read_gateway_state
-from watchd.ctl.lock_holder import holder
 from watchd.ctl.settings import Settings
 from watchd.state_file import StateFile, StateUnreadable
 
@@ -92,7 +92,7 @@ def _daemon(directory: Path, name: str) -> dict[str, Any]:
     progress = Region.open(str(directory / "progress"), RegionKind.PROGRESS)
     pid = None
     with suppress(OSError):
-        pid = holder(str(directory / "lock")) or None
+        pid = lock_holder(str(directory / "lock")) or None
     loops = []
     for index, loop in enumerate(LOOPS[name][: progress.capacity_records]):
         words = read_control_record(progress, "LoopProgress", index)

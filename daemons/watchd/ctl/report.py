@@ -1,9 +1,10 @@
 """`watchd ctl report`: the last kill, step by step, from `<state_directory>/last_kill.json`.
 
-    {"reason", "detail", "by", "uid", "at", "epoch", "open_orders",
-     "steps": [{"step": "fence closed", "after_ms": 0.004, "ok": true, "text": "…"}, …], …}
+    {"reason", "detail", "by", "uid", "at", "epoch", "fence_was_open", "open_orders", "drained",
+     "steps_us": {"braind_signalled": 12, …}}        (written by watchd/documents.py)
 
-`after_ms` counts from the moment in which the kill was decided. Other keys are shown as they are.
+Steps count in microseconds from the moment in which the kill was decided, which is when the fence was closed.
+Keys that are not known here are shown as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,20 @@ from watchd.ctl.arguments import Options
 from watchd.ctl.settings import Settings
 from watchd.ctl_words import EXIT_DONE, EXIT_NOT_PERMITTED, EXIT_REFUSED
 
-_IN_THE_HEAD = ("reason", "detail", "by", "at", "epoch", "steps")
+_IN_THE_HEAD = ("reason", "detail", "by", "at", "epoch", "steps_us")
+# step -> (as it should be, in words). The steps are those of watchd/killing.py.
+STEPS = {
+    "braind_signalled": (True, "SIGKILL sent to braind"),
+    "braind_dead": (True, "braind is dead"),
+    "braind_was_gone": (True, "there was no braind"),
+    "braind_does_not_die": (False, "braind is still there: it waits in the kernel"),
+    "drained": (True, "the gateway confirmed: closed, nothing open"),
+    "drain_deadline": (False, "the gateway did not confirm in time: rely on cancel-on-disconnect"),
+    "feedd_signalled": (True, "SIGKILL sent to feedd"),
+    "feedd_dead": (True, "feedd is dead"),
+    "feedd_was_gone": (False, "there was no feedd to cancel anything"),
+    "feedd_does_not_die": (False, "feedd is still there: it waits in the kernel"),
+}
 
 
 def report(
@@ -50,17 +64,17 @@ def render(document: Mapping[str, Any]) -> str:
         f"killed: {reason}" + (f": {detail}" if detail else ""),
         f"  by {document.get('by')}, at {document.get('at')}, epoch {document.get('epoch')}",
     ]
-    lines += [_step_line(step) for step in document.get("steps") or () if isinstance(step, Mapping)]
+    steps = document.get("steps_us")
+    steps = steps if isinstance(steps, Mapping) else {}
+    lines += [_step_line(0, True, "fence closed")]
+    lines += [_step_line(us, *STEPS.get(step, (True, step))) for step, us in steps.items()]
     lines += [f"  {name}: {_plain(value)}" for name, value in document.items() if name not in _IN_THE_HEAD]
     return "\n".join([*lines, f"→ docs/RUNBOOK.md#{reason}"])
 
 
-def _step_line(step: Mapping[str, Any]) -> str:
-    after_ms = step.get("after_ms")
-    when = f"{after_ms:12.3f} ms" if isinstance(after_ms, int | float) else f"{'–':>12}   "
-    mark = "" if step.get("ok", True) else "  FAILED"
-    text = f"  {step['text']}" if step.get("text") else ""
-    return f"{when}  {step.get('step', '')}{mark}{text}"
+def _step_line(after_us: object, fine: bool, text: str) -> str:
+    when = f"{after_us / 1e3:12.3f} ms" if isinstance(after_us, int | float) else f"{'–':>12}   "
+    return f"{when}  {'' if fine else 'NOT WELL: '}{text}"
 
 
 def _plain(value: object) -> str:

@@ -20,7 +20,7 @@ def render(document: Document, *, colours: bool) -> str:
         ("vetoes", _vetoes(document.get("vetoes"))),
         ("pauses", _pauses(document.get("pauses"))),
         ("gateway", _gateway(document.get("gateway"))),
-        *((name, _daemon(daemon)) for name, daemon in (document.get("daemons") or {}).items()),
+        *_daemons(document.get("daemons") or {}),
         ("watchd", _watchd(document)),
         ("alerts", _counts(document.get("alerts"))),
         ("arming", _blockers(document)),
@@ -90,27 +90,41 @@ def _gateway(gateway: Document | None) -> Iterator[str]:
     yield ", ".join(told)
 
 
-def _daemon(daemon: Document | None) -> Iterator[str]:
+def _daemons(daemons: Document) -> Iterator[tuple[str, Iterator[str]]]:
+    """Each daemon with its loops, whose columns are as wide as the widest of all."""
+    rows = {
+        name: [_loop(loop) for loop in (daemon or {}).get("loops") or ()] for name, daemon in daemons.items()
+    }
+    widths = [
+        max(map(len, column)) for column in zip(*(row for of in rows.values() for row in of), strict=True)
+    ]
+    for name, daemon in daemons.items():
+        table = (
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows[name]
+        )
+        yield name, iter([_daemon(daemon), *table])
+
+
+def _daemon(daemon: Document | None) -> str:
     if not daemon:
-        yield "not seen"
-        return
+        return "not seen"
     pid = daemon.get("pid")
     alive = "" if daemon.get("alive") else ", NOT alive"
     registered = "" if daemon.get("registered") else ", not registered"
-    yield f"pid {pid}{alive}{registered}" if pid else f"not running{registered}"
-    for loop in daemon.get("loops") or ():
-        numbers = [
-            f"{loop[name]:>14,} {text}"
-            for name, text in (("iterations", "rounds"), ("consumed", "consumed"), ("produced", "produced"))
-            if loop.get(name) is not None
-        ]
-        ages = [
-            f"{text} {_ms(loop[name])}"
-            for name, text in (("silent_ms", "silent"), ("heartbeat_age_ms", "heartbeat"))
-            if loop.get(name) is not None
-        ]
-        lag = [f"lag {loop['lag']:,}"] if loop.get("lag") is not None else []
-        yield f"{loop.get('name', ''):<8}{loop.get('state', ''):<9}" + "  ".join([*numbers, *lag, *ages])
+    return f"pid {pid}{alive}{registered}" if pid else f"not running{registered}"
+
+
+def _loop(loop: Document) -> list[str]:
+    """Always as many cells; "" for what is not known."""
+    counts = (("iterations", "rounds"), ("consumed", "consumed"), ("produced", "produced"), ("lag", "lag"))
+    ages = (("silent_ms", "silent"), ("heartbeat_age_ms", "heartbeat"))
+    return [
+        str(loop.get("name", "")),
+        str(loop.get("state", "")),
+        *("" if loop.get(name) is None else f"{text} {loop[name]:,}" for name, text in counts),
+        *("" if loop.get(name) is None else f"{text} {_ms(loop[name])}" for name, text in ages),
+    ]
 
 
 def _watchd(document: Document) -> Iterator[str]:

@@ -21,6 +21,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from hft.config import ConfigError, load
+from hft.log import logger
 from watchd.exporter.collector import SuiteCollector
 from watchd.exporter.server import MetricsServer
 from watchd.exporter.sources import Sources
@@ -32,7 +33,7 @@ DEFAULT_CONFIG = Path("/etc/hft/hft.toml")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `watchd exporter`; `arguments` follow that word."""
     options = _parser().parse_args(arguments)
-    log = _logger()
+    log = logger("watchd-exporter")
     try:
         config = load(options.config)
         registry = CollectorRegistry()
@@ -110,19 +111,6 @@ def _teller(log: structlog.stdlib.BoundLogger) -> Callable[[str, str], None]:
             log.info("source usable again", source=source)
 
     return tell
-
-
-def _logger() -> structlog.stdlib.BoundLogger:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
-    log: structlog.stdlib.BoundLogger = structlog.get_logger(daemon="watchd-exporter")
-    return log
 
 
 def _refuse(log: structlog.stdlib.BoundLogger, code: int, reason: str) -> int:

@@ -24,10 +24,11 @@ from typing import Final
 
 from hft.config import Config
 from hft.layout.dtypes import RegionKind
+from hft.locks import lock_holder
 from hft.regions import Region, RegionError, RegionMissing
 from watchd.exporter.control import Now, read_fence, read_gateway, read_operator_veto, read_veto
 from watchd.exporter.mapped import Header, MappedRegion, read_header
-from watchd.exporter.processes import lock_holder, process_alive
+from watchd.exporter.processes import process_alive
 from watchd.exporter.progress import ProgressReader
 from watchd.exporter.readings import Reading, gauge
 from watchd.exporter.state import KILL_REPORT, STATE_FILE, read_kill_report, read_state
@@ -126,7 +127,7 @@ class Sources:
             lock = self._run / daemon / "lock"
             try:
                 if daemon in DAEMONS or lock.exists():
-                    alive = lock_holder(lock) is not None
+                    alive = lock.exists() and lock_holder(lock) != 0
                     outcome.readings.append(gauge("hft_daemon_alive", float(alive), daemon=daemon))
             except OSError as error:
                 outcome.problem = str(error)

@@ -12,7 +12,12 @@ from paperd.day import DayConfig, generate_day
 
 sys.path.insert(0, str(Path(__file__).parent))  # test modules import the harness by its name
 
+from fake_watchd import LINK_INTERVAL_NS, FakeWatchd
 from feedd_harness import Feed, Feedd
+
+from hft._native import WatchdLink
+from hft.layout.dtypes import DaemonId, RegionKind, dtype
+from hft.regions import ProgressWriter, Region
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL_CAPTURE = ROOT.parent / "shared" / "data" / "itch50" / "20191230_premarket.itch50.gz"
@@ -23,6 +28,51 @@ def feed() -> Iterator[Feed]:
     made = Feed()
     yield made
     made.close()
+
+
+@pytest.fixture
+def control(shm_directory: Path) -> Path:
+    """watchd's directory, of a link without a daemon around it."""
+    directory = shm_directory / "control"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def progress(shm_directory: Path) -> Region:
+    """Two loops' progress, for such a link."""
+    return Region.create(
+        str(shm_directory / "progress"), int(RegionKind.PROGRESS), 2, dtype("LoopProgress").itemsize
+    )
+
+
+@pytest.fixture
+def loops(progress: Region) -> list[ProgressWriter]:
+    """The two loops."""
+    return [ProgressWriter(progress, 0), ProgressWriter(progress, 1)]
+
+
+@pytest.fixture
+def link(control: Path, progress: Region) -> Iterator[WatchdLink]:
+    """Started, as braind's."""
+    made = WatchdLink(str(control), int(DaemonId.BRAIND), progress, LINK_INTERVAL_NS)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_watchd(control: Path) -> Iterator[Callable[[], FakeWatchd]]:
+    """Watchds in that directory; all are ended afterwards."""
+    made: list[FakeWatchd] = []
+
+    def make() -> FakeWatchd:
+        made.append(FakeWatchd(control))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ REGISTRATION = dtype("Registration")
 REPLY = dtype("RegistrationReply")
 HEARTBEAT = dtype("Heartbeat")
 ANSWER_S = 20.0
+LINK_INTERVAL_NS = 2_000_000  # of links that tests make themselves
 HOUR_NS = 3_600_000_000_000
 
 

@@ -29,6 +29,7 @@ TEST_F(GatewayVetoTest, a_lapse_a_veto_and_another_epoch_right_after_the_send_ar
   ManualClock::before_reading(3, [] { ManualClock::now_ns += LEASE_NS; });
   EXPECT_EQ(RefusalReason::NONE, answer(EPOCH + 1));
   EXPECT_EQ(4u, stats_.in_window.value());
+  EXPECT_EQ(EPOCH + 1, state().epoch_latched()) << "the second look latches, not the next round";
 }
 
 TEST_F(GatewayVetoTest, a_pause_right_after_the_send_is_not_in_the_window) {

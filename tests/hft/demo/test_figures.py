@@ -11,8 +11,9 @@ from hft.demo.figures import Figures, FigureSource
 from hft.stats import StatsBuilder
 
 WHOLE = Figures(
-    sent=10, decoded=7, gaps=3, published=12, consumed=8, lost_ring=3, unread=1, intents=4, answered=4
-)
+    sent=10, decoded=7, gaps=3, published=12, consumed=8, lost_ring=3, unread=1,
+    intents=4, answered=4, would_send=3, refused=1,
+)  # fmt: skip
 
 
 def test_nothing_is_broken_when_both_sides_agree() -> None:
@@ -24,7 +25,7 @@ def test_nothing_is_broken_when_both_sides_agree() -> None:
     [
         ("sent", "sent"), ("decoded", "sent"), ("gaps", "sent"), ("published", "published"),
         ("consumed", "published"), ("lost_ring", "published"), ("unread", "published"),
-        ("intents", "intents"), ("answered", "intents"),
+        ("intents", "intents"), ("answered", "intents"), ("would_send", "intents"), ("refused", "intents"),
     ],
 )  # fmt: skip
 def test_one_count_that_is_off_by_one_breaks_exactly_its_own_sum(name: str, word: str) -> None:

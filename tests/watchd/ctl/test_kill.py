@@ -15,8 +15,13 @@ from typing import Any
 
 import pytest
 
+from hft import _native
 from hft.layout.dtypes import VetoReason
 from hft.regions import read_control_record
+from watchd.ctl import kill as kill_module
+from watchd.ctl.arguments import parse
+from watchd.ctl.settings import read
+from watchd.ctl.wire import Line
 
 
 def _alive(child: subprocess.Popen[str]) -> bool:
@@ -246,6 +251,39 @@ def test_a_veto_page_that_is_no_region_is_told_and_braind_is_killed_all_the_same
     assert "not a region" in ran.out
 
 
+def _broken(*_arguments: object) -> None:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("broken", ["try_send", "answer", "set_operator_veto", "kill_holder"])
+def test_a_bug_in_one_step_does_not_keep_the_others_from_being_taken(
+    site: Any, braind: Callable, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    owner = {"set_operator_veto": _native, "kill_holder": kill_module}.get(broken, Line)
+    monkeypatch.setattr(owner, broken, _broken)
+    monkeypatch.setattr(kill_module, "_hold_on", lambda: None)
+    monkeypatch.setattr(signal, "signal", lambda _number, _handler: None)
+    child = braind()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(site.socket))
+        listener.listen(8)
+        done = kill_module.kill(parse(["kill", "--timeout", "0.1"]), read(str(site.config)))
+    assert done.exit_code == 69
+    assert (site.veto.veto != 0) == (broken != "set_operator_veto")
+    assert _alive(child) == (broken == "kill_holder")
+    assert "a bug" in done.text()
+
+
+def test_a_broken_extension_does_not_keep_braind_alive(site: Any, braind: Callable) -> None:
+    child = braind()
+    script = 'import sys; sys.modules["hft._native"] = None; from watchd.main import main; sys.exit(main(sys.argv[1:]))'
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *site.arguments("kill")], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, child.wait(5)) == (69, -signal.SIGKILL)
+    assert "halted; None in sys.modules" in ran.stdout
+
+
 def test_ctrl_c_ends_the_wait_and_not_the_kill(
     site: Any, braind: Callable, hanging_socket: socket.socket
 ) -> None:
@@ -253,9 +291,11 @@ def test_ctrl_c_ends_the_wait_and_not_the_kill(
     command = subprocess.Popen([*_command(site), "--timeout", "60"], stdout=subprocess.PIPE, text=True)
     _await_veto(site)
     with hanging_socket.accept()[0]:
-        time.sleep(0.3)  # it waits for the answer now
-        command.send_signal(signal.SIGINT)
-        out, _ = command.communicate(timeout=20)
+        deadline = time.monotonic() + 20
+        while command.poll() is None and time.monotonic() < deadline:  # again until it waits for the answer
+            command.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+        out, _ = command.communicate(timeout=5)
     assert command.returncode == 69
     assert "not waited for any longer" in out
     assert child.wait(5) == -signal.SIGKILL

@@ -214,6 +214,20 @@ def test_a_loop_without_a_round_is_killed_within_deadline_and_two_passes(daemon:
     assert world.braind is None or not world.braind.alive
 
 
+def test_a_silence_that_was_spent_waiting_for_a_core_says_so() -> None:
+    world = World().armed()
+    loop = world.braind.loops[0]
+    loop.frozen = True
+    for _ in range(60):
+        loop.run_delay_ns += MS
+        world.run_ms(1)
+    assert "waiting for a core" in world.monitor.record.detail
+    other = World().armed()
+    other.braind.loops[0].frozen = True
+    other.run_ms(60)
+    assert "waiting" not in other.monitor.record.detail
+
+
 def test_the_next_look_is_asked_for_at_the_moment_a_silence_becomes_a_miss() -> None:
     world = World().armed()
     world.run_ms(20)

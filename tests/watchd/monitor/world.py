@@ -37,6 +37,7 @@ class Loop:
     frozen: bool = False
     stalled: bool = False
     mute: bool = False
+    run_delay_ns: int = 0
 
     def tick(self) -> None:
         if self.frozen or self.state not in (READY, DRAINING):
@@ -62,7 +63,9 @@ class Process:
         return DaemonLook(
             self.pid, self.pid, self.start_ts_ns, self.alive,
             tuple(
-                LoopLook(one.iterations, one.consumed, one.produced, 0, one.state, given, one.heartbeats)
+                LoopLook(
+                    one.iterations, one.consumed, one.produced, 0, one.state, given, one.heartbeats, one.run_delay_ns
+                )
                 for one, given in zip(self.loops, offered, strict=True)
             ),
         )  # fmt: skip

@@ -135,7 +135,7 @@ RunConfig read_run(Section section) {
   section.integer("heartbeat_interval_ms", 1, 1000, interval_ms);
   run.heartbeat_interval_ns = interval_ms * 1'000'000;
   section.choice<bool>("huge_pages", {{"require", true}, {"allow_small", false}}, run.require_huge_pages);
-  std::string_view mode;  // nothing can be sent yet, so all modes are the same here
+  std::string_view mode;  // what may be armed is watchd's to say, so all modes are the same here
   section.choice<std::string_view>("mode", {{"observe", ""}, {"paper", ""}, {"live", ""}}, mode);
   section.finish();
   return run;

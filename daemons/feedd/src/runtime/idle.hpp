@@ -1,10 +1,12 @@
 // What a hot loop does between two rounds without work.
 //
 //   spin      a pause instruction: the core is ours, no system call ever
-//   backoff   spin, then yield, then sleep 10 … 200 µs: shared cores stay usable, latency is that of a sleep
+//   backoff   spin, then sleep 10 … 200 µs: shared cores stay usable, latency is that of a sleep
+//
+// No sched_yield between the two: since Linux 6.6 (EEVDF) every yield pays a whole slice in advance, and a thread that
+// has yielded a few times on a busy core is then kept off it for 100 ms, longer than watchd waits. A sleeper is not.
 #pragma once
 #include <immintrin.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -17,7 +19,6 @@ enum class Idle : std::uint8_t { SPIN, BACKOFF };
 class IdleStrategy {
  public:
   static constexpr unsigned SPIN_ROUNDS = 100;
-  static constexpr unsigned YIELD_ROUNDS = 20;
   static constexpr long SLEEP_MIN_NS = 10'000;
   static constexpr long SLEEP_MAX_NS = 200'000;
 
@@ -32,8 +33,6 @@ class IdleStrategy {
     }
     if (mode_ == Idle::SPIN || ++empty_rounds_ <= SPIN_ROUNDS) {
       _mm_pause();
-    } else if (empty_rounds_ <= SPIN_ROUNDS + YIELD_ROUNDS) {
-      ::sched_yield();
     } else {
       const timespec pause{0, sleep_ns_};
       ::nanosleep(&pause, nullptr);
@@ -41,9 +40,9 @@ class IdleStrategy {
     }
   }
 
-  // What the next idle round without work will sleep; 0 while it spins or yields.
+  // What the next idle round without work will sleep; 0 while it spins.
   [[nodiscard]] long next_sleep_ns() const noexcept {
-    return mode_ == Idle::SPIN || empty_rounds_ < SPIN_ROUNDS + YIELD_ROUNDS ? 0 : sleep_ns_;
+    return mode_ == Idle::SPIN || empty_rounds_ < SPIN_ROUNDS ? 0 : sleep_ns_;
   }
 
  private:

@@ -7,15 +7,14 @@ is the daemon's (or of a successor that holds the lock, which is the daemon too)
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import signal
-import struct
 import time
 from typing import Final
 
-_FLOCK: Final = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
+from hft.locks import lock_holder
+
 ATTEMPTS: Final = 5
 
 
@@ -28,28 +27,11 @@ class Killed:
         self.not_permitted = not_permitted
 
 
-def holder(path: str) -> int:
-    """The pid that holds the record lock on `path`, 0 when nobody does. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _whence, _start, _length, pid = struct.unpack(
-            _FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked)
-        )
-    finally:
-        os.close(descriptor)
-    if kind == fcntl.F_UNLCK:
-        return 0
-    if pid <= 0:
-        raise OSError(0, "its holder is in another pid namespace")
-    return int(pid)
-
-
 def kill_holder(path: str, wait_s: float) -> Killed:
     """SIGKILL, and waits for the death. Never raises for what the system refuses: the text says what was done."""
     try:
         for _ in range(ATTEMPTS):
-            pid = holder(path)
+            pid = lock_holder(path)
             if not pid:
                 return Killed(f"is not running: nobody holds {path}", dead=None)
             try:
@@ -57,7 +39,7 @@ def kill_holder(path: str, wait_s: float) -> Killed:
             except ProcessLookupError:
                 continue  # it died, and the lock with it: look again
             try:
-                if holder(path) == pid:
+                if lock_holder(path) == pid:
                     return _kill(pid, pidfd, wait_s)
             finally:
                 os.close(pidfd)

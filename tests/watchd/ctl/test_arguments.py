@@ -1,0 +1,97 @@
+"""The words after `watchd ctl`: what is wrong is named, what is right is understood."""
+
+from __future__ import annotations
+
+import pytest
+
+from watchd.ctl.arguments import HELP, UsageError, parse, usage, verb_usage
+from watchd.ctl.main import main
+from watchd.ctl_words import NEEDS
+
+
+def _problem(*words: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        parse(list(words))
+    return str(caught.value)
+
+
+def test_a_kill_needs_nothing() -> None:
+    options = parse(["kill"])
+    assert (options.verb, options.by, options.scope, options.timeout_s) == ("kill", "", None, 1.0)
+    assert options.config == "/etc/hft/hft.toml"
+
+
+def test_values_stand_behind_a_blank_or_an_equals_sign() -> None:
+    options = parse(["clear", "--by", "ada", "--reason=prices = wrong", "--timeout", "0.5", "--json"])
+    assert (options.by, options.reason, options.timeout_s, options.json) == (
+        "ada",
+        "prices = wrong",
+        0.5,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "scope"),
+    [
+        (["pause"], None),
+        (["cancel-all"], None),
+        (["pause", "--all"], {"all": True}),
+        (["resume", "--instrument", "65535"], {"instrument": 65535}),
+        (["flatten", "--strategy=0"], {"strategy": 0}),
+    ],
+)
+def test_scopes(words: list[str], scope: dict[str, object] | None) -> None:
+    assert parse(words).scope == scope
+
+
+def test_tail_has_its_own_options() -> None:
+    options = parse(["tail", "-n", "5", "-f"])
+    assert (options.lines, options.follow) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "which verb?"),
+        (["explode"], "explode: no such verb"),
+        (["kill", "--hard"], "--hard: kill has no such option"),
+        (["kill", "now"], "now: kill has no such option"),
+        (["kill", "--instrument", "5"], "--instrument: a kill stops everything"),
+        (["kill", "--by"], "--by: NAME is missing"),
+        (["kill", "--by", " "], "--by: is empty"),
+        (["kill", "--json=yes"], "--json: takes no value"),
+        (["kill", "--timeout", "soon"], "--timeout: 'soon'"),
+        (["kill", "--timeout", "nan"], "--timeout: 'nan'"),
+        (["kill", "--timeout=-1"], "--timeout: '-1'"),
+        (["clear", "--by", "ada"], "--reason TEXT: clear needs it"),
+        (["clear", "--reason", "x"], "--by NAME: clear needs it"),
+        (["arm"], "--by NAME: arm needs it"),
+        (["disarm"], "--by NAME: disarm needs it"),
+        (["resume"], "resume what?"),
+        (["flatten", "--by", "ada"], "flatten what?"),
+        (["pause", "--instrument", "65536"], "--instrument: '65536'"),
+        (["pause", "--instrument", "²"], "--instrument"),
+        (["pause", "--strategy", "1024"], "--strategy: '1024'"),
+        (["pause", "--all", "--strategy", "1"], "--strategy: one of"),
+        (["tail", "-n", "many"], "-n: 'many'"),
+        (["report", "--by", "ada"], "--by: report has no such option"),
+    ],
+)
+def test_what_is_wrong_is_named(words: list[str], said: str) -> None:
+    assert _problem(*words).startswith(said)
+
+
+def test_every_verb_of_watchd_is_here_and_explains_itself() -> None:
+    assert set(HELP) == {*NEEDS, "tail", "report"}
+    assert all(verb in usage() for verb in HELP)
+    assert all(verb_usage(verb).startswith(f"usage: watchd ctl {verb} ") for verb in HELP)
+    assert "--by NAME --reason TEXT" in verb_usage("clear")
+    assert "[--by NAME]" in verb_usage("kill")
+
+
+def test_exit_codes_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert main(["kill", "--help"]) == 0
+    assert main(["clear"]) == 2
+    assert capsys.readouterr().err.startswith("watchd ctl: --by NAME")
