@@ -6,6 +6,7 @@ braind's place.
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
@@ -29,8 +30,6 @@ def armed(house: Suite) -> Suite:
 
 def kill_and_measure(suite: Suite, *words: str) -> tuple[float, subprocess.CompletedProcess[str]]:
     """Seconds from exec to braind's death, and what became of the command."""
-    import os
-
     pidfd = os.pidfd_open(suite.pid("braind"))
     try:
         poller = select.poll()

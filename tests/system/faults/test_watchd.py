@@ -22,7 +22,7 @@ from hft.layout.dtypes import CloseReason
 from hft.regions import monotonic_ns
 from watchd.states import SuiteState
 
-# The gateway looks every round, and a round of an idle gateway is a fifth of a millisecond; the rest is for a busy machine.
+# The gateway looks every round, at most a fifth of a millisecond apart; the rest is for a busy machine.
 SMALL_NS = 200_000_000
 HOG_S = 0.9  # below the 950 ms a second that the kernel leaves to real-time tasks
 
