@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from braind.model.package import Manifest, PackageError, read_manifest, read_weights, write
+
+if TYPE_CHECKING:
+    from braind.training.source import Source
 
 DEFAULT_STRATEGY = "braind.strategies.imbalance:ImbalanceStrategy"
 
@@ -20,6 +24,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "--capture", type=Path, metavar="FILE", help="an ITCH day, plain or .gz, or a packet capture"
     )
     data.add_argument("--events", type=Path, metavar="PARQUET", help="what `hft decode --events` wrote")
+    data.add_argument("--journal", type=Path, metavar="DIR", help="what `hft record` wrote")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the package to write")
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="trading date, where the file does not tell")
     parser.add_argument(
@@ -58,7 +63,6 @@ def run_train(arguments: argparse.Namespace) -> int:
     """Trains and prints the out-of-sample result beside the baselines."""
     from braind.policy import StrategyError, find_strategy
     from braind.training import TrainingError
-    from braind.training.source import CaptureSource, ParquetSource
     from braind.training.train import Options, train
 
     console = Console(stderr=True, highlight=False)
@@ -74,17 +78,22 @@ def run_train(arguments: argparse.Namespace) -> int:
             portable=arguments.portable,
             data_key=f"{arguments.date or ''} {arguments.messages}",
         )
-        source = (
-            CaptureSource(arguments.capture, arguments.date, _at_least(arguments, "messages", 0))
-            if arguments.capture
-            else ParquetSource(arguments.events)
+        manifest = train(
+            _source(arguments), options, arguments.out, lambda text: console.print(text, markup=False)
         )
-        manifest = train(source, options, arguments.out, lambda text: console.print(text, markup=False))
     except (TrainingError, PackageError, StrategyError, OSError) as error:
         print(f"hft model train: {error}", file=sys.stderr)
         return 1
     show_scores(manifest, Console(highlight=False))
     return 0
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    from braind.training.source import CaptureSource, JournalSource, ParquetSource
+
+    if arguments.capture:
+        return CaptureSource(arguments.capture, arguments.date, _at_least(arguments, "messages", 0))
+    return JournalSource(arguments.journal) if arguments.journal else ParquetSource(arguments.events)
 
 
 def _at_least(arguments: argparse.Namespace, name: str, least: int) -> int:

@@ -26,6 +26,7 @@ from hft.layout.dtypes import REGISTRATION, REGISTRATION_REPLY, DaemonId, Regist
 from hft.locks import lock_holder
 from watchd.liveness import LOOP_NAMES
 
+BACKLOG = 64
 PENDING_MAX = 8
 _UCRED = struct.Struct("iII")
 _NAMES = {int(DaemonId.FEEDD): "feedd", int(DaemonId.BRAIND): "braind"}
@@ -163,7 +164,7 @@ def listen(path: Path) -> socket.socket:
         raise
     finally:
         os.umask(before)
-    listener.listen(PENDING_MAX)
+    listener.listen(BACKLOG)
     return listener
 
 

@@ -106,6 +106,7 @@ class Scribe:
         self._busy_since_ns = 0
         self._dropped = self._refused = self._failed = self._failed_untold = 0
         self._last_error = ""
+        self._report: dict[str, Any] | None = None  # that the disk has not taken yet
         self._prepare = prepare
         self._thread = threading.Thread(target=self._run, name="watchd-scribe", daemon=True)
         self._thread.start()
@@ -117,7 +118,7 @@ class Scribe:
         self._keep(lambda: self._state_file.save(record), ticket, is_state=True)
 
     def report(self, report: Mapping[str, Any]) -> None:
-        """Replaces `<state_directory>/last_kill.json`."""
+        """Replaces `<state_directory>/last_kill.json`; a disk that refuses gets it again after the next success."""
         copy = dict(report)
         self._keep(lambda: self._write_report(copy), None)
 
@@ -233,6 +234,8 @@ class Scribe:
 
     def _do(self, item: _Item) -> None:
         error = self._write(item.work)
+        if error is None and (report := self._report) is not None:
+            self._write(lambda: self._write_report(report))
         if error is not None and not item.is_state:
             self._failed += 1
             self._failed_untold += 1
@@ -253,9 +256,11 @@ class Scribe:
             self._busy_since_ns = 0
         return None
 
-    def _write_report(self, report: Mapping[str, Any]) -> None:
+    def _write_report(self, report: dict[str, Any]) -> None:
+        self._report = report
         data = json.dumps(report, indent=2, default=str).encode() + b"\n"
         durable.replace(self._state_file.directory / REPORT_NAME, data, REPORT_MODE)
+        self._report = None
 
     def _complete(self, ticket: int | None, error: str | None) -> None:
         if ticket is not None:

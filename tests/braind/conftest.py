@@ -12,35 +12,25 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from braind.features.registry import FEATURE_NAMES, feature_hash
-from braind.model import package
 from braind.model.export import Compiled, cached_binary
 from braind.model.inference import NativeModel
-from braind.model.network import CLASSES, Network, TrainableNetwork
-from braind.model.package import Manifest, Scores, Training
-from hft._native import BoardWriter
+from braind.model.network import Network
 from hft.layout.dtypes import (
-    BOARD_ENTRY,
     MARKET_EVENT,
-    ORDER_INTENT,
-    ORDER_UPDATE,
     BookValidity,
     EventFlags,
     EventKind,
-    RefusalReason,
-    RegionKind,
     Side,
     TradeState,
-    UpdateKind,
-    dtype,
 )
-from hft.regions import DaemonLock, IntentConsumer, Region, RingWriter
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "feedd" / "daemon"))  # watchd, as its peers see it
 from braind_circle import Circle
 from braind_process import Braind
 from fake_watchd import FakeWatchd
+from feedd_side import FeeddSide
+from tiny_model import tiny_network, write_package
 
 Events = NDArray[np.void]
 SESSION_OPEN_NS = 1_577_716_200_000_000_000
@@ -83,34 +73,10 @@ def random_stream(seed: int, count: int, instruments: int = 3, trouble: float = 
     return events
 
 
-def tiny_manifest(network: Network, weights: bytes, compiled: Compiled) -> Manifest:
-    return Manifest(
-        format_version=package.FORMAT_VERSION,
-        features=FEATURE_NAMES,
-        feature_hash=feature_hash(FEATURE_NAMES),
-        mean=tuple(map(float, network.mean)),
-        scale=tuple(map(float, network.scale)),
-        classes=CLASSES,
-        horizon_ms=10,
-        dead_band_ticks=0.25,
-        weights_sha256=package.sha256(weights),
-        training=Training(
-            "none", "0" * 64, ("2026-01-05",), 1, 1, 1, 1, 10, 0.0, 0, (1.0, 0.0, 0.0), Scores(0.5, 1.0),
-            {"class_priors": Scores(0.4, 1.1)}, "",
-        ),
-        binary=compiled.description,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="session")
 def network() -> Network:
-    """A 16-32-32-3 network of seeded random weights, large enough to be of different opinions."""
-    torch.manual_seed(1)
-    inputs = len(FEATURE_NAMES)
-    random = TrainableNetwork(inputs).network(np.zeros(inputs, np.float32), np.full(inputs, 0.05, np.float32))
-    return replace(
-        random, weights=tuple(3 * w for w in random.weights), biases=tuple(0 * b for b in random.biases)
-    )
+    """See tiny_model."""
+    return tiny_network()
 
 
 @pytest.fixture(scope="session")
@@ -119,25 +85,16 @@ def compiled_network(network: Network) -> Compiled:
 
 
 @pytest.fixture(scope="session")
-def package_directory(
-    network: Network, compiled_network: Compiled, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def package_directory(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sound package for this machine."""
-    weights = network.to_bytes()
-    directory = tmp_path_factory.mktemp("model") / "package"
-    manifest = tiny_manifest(network, weights, compiled_network)
-    package.write(directory, manifest, compiled_network.binary, weights)
-    return directory
+    return write_package(tmp_path_factory.mktemp("model") / "package", network)
 
 
 @pytest.fixture(scope="session")
 def broken_package_directory(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sound package of a model that has lost its mind: it answers NaN to everything."""
     broken = replace(network, biases=tuple(np.full_like(b, np.nan) for b in network.biases))
-    weights, compiled = broken.to_bytes(), cached_binary(broken)
-    directory = tmp_path_factory.mktemp("broken") / "package"
-    package.write(directory, tiny_manifest(broken, weights, compiled), compiled.binary, weights)
-    return directory
+    return write_package(tmp_path_factory.mktemp("broken") / "package", broken)
 
 
 @pytest.fixture
@@ -189,59 +146,6 @@ def fake_watchd() -> Iterator[Callable[[Path], FakeWatchd]]:
     yield listen
     for one in made:
         one.close()
-
-
-class FeeddSide:
-    """What feedd writes and reads, scripted by a test: ring, board, updates, gateway."""
-
-    def __init__(self, run_directory: Path, ring_records: int = 1 << 14) -> None:
-        self.directory = run_directory
-        folder = run_directory / "feedd"
-        self.lock = DaemonLock(str(folder))
-        self.ring = Region.create(str(folder / "market.ring"), RegionKind.MARKET_RING, ring_records, 128)
-        self.board = Region.create(
-            str(folder / "market.board"), RegionKind.MARKET_BOARD, 64, BOARD_ENTRY.itemsize,
-            peer_generation=self.ring.generation,
-        )  # fmt: skip
-        self.updates = Region.create(str(folder / "updates.ring"), RegionKind.UPDATES_RING, 1 << 10, 128)
-        self.gateway = Region.create(
-            str(folder / "gateway.state"), RegionKind.GATEWAY_STATE, 1, dtype("GatewayState").itemsize
-        )
-        self.market_writer, self._board_writer = RingWriter(self.ring), BoardWriter(self.board)
-        self._updates_writer, self._consumer = RingWriter(self.updates), IntentConsumer(self.gateway)
-        self._intents: Region | None = None
-
-    def name(self, instrument_id: int, symbol: str, sequence: int) -> None:
-        """Writes a board entry that reflects ring record `sequence`."""
-        entry = np.zeros(1, BOARD_ENTRY)
-        entry["symbol"][0, : len(symbol)] = list(symbol.encode())
-        entry["sequence"], entry["instrument_id"], entry["price_decimals"] = sequence, instrument_id, 4
-        self._board_writer.write(instrument_id, entry)
-
-    def attach(self) -> int:
-        """Takes over the intents queue that is there now; returns its generation."""
-        path = str(self.directory / "braind" / "intents.ring")
-        self._intents = Region.open(path, RegionKind.INTENTS_RING)
-        self._consumer.attach(self._intents)
-        return int(self._intents.generation)
-
-    def answer_all(self, kind: int = UpdateKind.REFUSED) -> Events:
-        """Takes every intent that waits and answers it, by default with a refusal; returns them in order."""
-        assert self._intents is not None, "attach() first"
-        taken, intent, update = [], np.zeros(1, ORDER_INTENT), np.zeros(1, ORDER_UPDATE)
-        while self._consumer.pop(intent):
-            taken.append(intent.copy())
-            update["intent_id"], update["intents_generation"] = intent["intent_id"], self._intents.generation
-            refused = kind == UpdateKind.REFUSED
-            update["kind"], update["reason"] = kind, RefusalReason.FENCE_CLOSED if refused else 0
-            self._updates_writer.publish(update)
-        self._consumer.commit()
-        return np.concatenate(taken) if taken else np.zeros(0, ORDER_INTENT)
-
-    def retire(self) -> None:
-        for region in (self.ring, self.board, self.updates, self.gateway):
-            region.retire()
-        self.lock.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who runs what: everything as the caller, or the three daemons as three users with directories as tmpfiles.d makes them.
+"""Who runs what: everything as the caller, or three daemons as three users, in directories as tmpfiles.d makes them.
 
     run           0751 root:READERS          anyone may pass, the daemons may look around
     run/DAEMON    0750 DAEMON:READERS        its owner writes, the others read

@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+from hft._native import WatchdLink
 from hft.config import load
 from hft.layout.dtypes import (
     ORDER_INTENT,
@@ -34,7 +35,6 @@ from hft.regions import (
     monotonic_ns,
     read_control_record,
 )
-from hft._native import WatchdLink  # isort: skip
 
 QUEUE_RECORDS = 1024
 ROUND_S = 0.001

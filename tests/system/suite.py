@@ -28,6 +28,7 @@ from hft import stats
 from hft.cache import cache_directory
 from hft.layout.dtypes import RegionKind
 from hft.regions import Region, RegionError, read_control_record, read_gateway_state
+from watchd import event_journal
 from watchd.state_file import StateFile, StateRecord
 
 log = logging.getLogger(__name__)
@@ -196,7 +197,7 @@ class Suite:
         return self
 
     def armed(self, braind: str = "braind") -> Suite:
-        """Whole, cleared if it was killed, armed by alice, and orders flow. Once more where the machine was in the way."""
+        """Whole, cleared if it was killed, armed by alice, and orders flow. Twice, should the machine interrupt."""
         try:
             return self._armed(braind)
         except Interrupted as interrupted:
@@ -265,7 +266,7 @@ class Suite:
 
     def ctl(self, *words: str, identity: Identity | None = None) -> subprocess.CompletedProcess[str]:
         """The command, as `identity` or as the tests run."""
-        prefix = [] if identity is None else identity.prefix()
+        prefix = [*self.before.get("watchd", ()), *([] if identity is None else identity.prefix())]
         return subprocess.run(
             [*prefix, BIN / "watchd", "ctl", words[0], "--config", self.config, *words[1:]],
             capture_output=True, text=True, check=False, timeout=60, cwd="/",
@@ -301,8 +302,7 @@ class Suite:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        lines = (self.state / "events.jsonl").read_text().splitlines()
-        return [event for line in lines if (event := json.loads(line))["event"] == name]
+        return [event for event in event_journal.read(self.state) if event["event"] == name]
 
     def pid(self, name: str) -> int:
         return self.processes[name].pid

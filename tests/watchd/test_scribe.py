@@ -260,6 +260,22 @@ def test_a_bug_in_one_item_does_not_end_the_thread(scribe: Scribe) -> None:
     assert second == Completion(2, None)
 
 
+def test_a_report_that_the_disk_refused_is_written_after_the_next_success(
+    small_disk: Path, alarm: Alarm, fill: Callable[[Path], None]
+) -> None:
+    scribe = Scribe(StateFile(small_disk), EventJournal(small_disk), alarm)
+    fill(small_disk)
+    scribe.report({"reason": "loop_silent", "epoch": 7})
+    scribe.save_state(RECORD, 1)
+    assert _await(scribe, 1)[0].error is not None
+    assert not (small_disk / "last_kill.json").exists()
+    (small_disk / "ballast").unlink()
+    scribe.save_state(RECORD, 2)
+    assert _await(scribe, 1) == [Completion(2, None)]
+    assert json.loads((small_disk / "last_kill.json").read_text()) == {"reason": "loop_silent", "epoch": 7}
+    scribe.close(5)
+
+
 def test_the_report_is_written_whole(tmp_path: Path, scribe: Scribe) -> None:
     scribe.report({"reason": "loop_silent", "path": tmp_path})
     scribe.event("end", {}, ticket=1)

@@ -1,4 +1,4 @@
-"""A day's normalized events in batches: a capture through feedd's decoder, or `hft decode --events` files."""
+"""Normalized events in batches: a capture through feedd's decoder, `hft decode --events` files, or a journal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from braind.training import TrainingError
-from hft.layout.dtypes import MARKET_EVENT, BookValidity, EventFlags, EventKind, Side, TradeState
+from hft.layout.dtypes import (
+    MARKET_EVENT,
+    BookValidity,
+    EventFlags,
+    EventKind,
+    JournalStream,
+    Side,
+    TradeState,
+)
 
 _PARQUET_BATCH_ROWS = 1 << 18
 _ENUMS = {"kind": EventKind, "side": Side, "trade_state": TradeState, "validity": BookValidity}
@@ -31,6 +40,20 @@ def file_sha256(path: Path) -> str:
         raise TrainingError(f"{path}: {error.strerror}") from error
 
 
+class Source(Protocol):
+    """What training needs of its data."""
+
+    path: Path
+
+    def sha256(self) -> str:
+        """Of what `batches` gives: the same data, the same model."""
+        ...
+
+    def batches(self) -> Iterator[NDArray[np.void]]:
+        """MARKET_EVENT arrays in order. Raises TrainingError."""
+        ...
+
+
 class CaptureSource:
     """Batches of a capture, decoded now; `messages_max` 0 = all. Raises TrainingError."""
 
@@ -38,6 +61,10 @@ class CaptureSource:
         self.path = path
         self._date = date
         self._messages_max = messages_max
+
+    def sha256(self) -> str:
+        """Of the file."""
+        return file_sha256(self.path)
 
     def batches(self) -> Iterator[NDArray[np.void]]:
         """MARKET_EVENT arrays in feed order."""
@@ -64,6 +91,10 @@ class ParquetSource:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def sha256(self) -> str:
+        """Of the file."""
+        return file_sha256(self.path)
+
     def batches(self) -> Iterator[NDArray[np.void]]:
         """MARKET_EVENT arrays with the slots that features and labels use."""
         import pyarrow as pa  # type: ignore[import-untyped]
@@ -75,6 +106,53 @@ class ParquetSource:
                     yield _events_of({name: batch.column(name) for name in _COLUMNS})
         except (OSError, pa.ArrowException, KeyError) as error:
             raise TrainingError(f"{self.path}: not the events of `hft decode`: {error}") from error
+
+
+class JournalSource:
+    """What `hft record` wrote of market.ring. A loss or another feedd is a GAP: features start anew there.
+
+    Raises TrainingError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from hft.journal.errors import JournalError
+        from hft.journal.reader import Journal
+
+        self.path = path
+        try:
+            self._journal = Journal(path)
+        except JournalError as error:
+            raise TrainingError(str(error)) from error
+
+    def sha256(self) -> str:
+        """Over numbers and checksums of the market blocks."""
+        headers = self._journal.headers
+        chosen = headers[headers["stream"] == JournalStream.MARKET]
+        digest = hashlib.sha256()
+        for name in ("generation", "first_sequence", "count", "payload_crc32"):
+            digest.update(np.ascontiguousarray(chosen[name]).tobytes())
+        return digest.hexdigest()
+
+    def batches(self) -> Iterator[NDArray[np.void]]:
+        """MARKET_EVENT arrays as they were in the ring."""
+        from hft.journal.errors import JournalError
+
+        place: tuple[int, int] | None = None  # generation, next sequence
+        try:
+            for generation in self._journal.generations(JournalStream.MARKET):
+                for events in self._journal.records(JournalStream.MARKET, generation):
+                    if place is not None and place != (generation, int(events["sequence"][0])):
+                        yield _gap_before(events)
+                    place = generation, int(events["sequence"][-1]) + 1
+                    yield events
+        except JournalError as error:
+            raise TrainingError(str(error)) from error
+
+
+def _gap_before(events: NDArray[np.void]) -> NDArray[np.void]:
+    gap = np.zeros(1, MARKET_EVENT)
+    gap["kind"], gap["exchange_ts_ns"] = int(EventKind.GAP), events["exchange_ts_ns"][0]
+    return gap
 
 
 def _events_of(columns: dict[str, object]) -> NDArray[np.void]:

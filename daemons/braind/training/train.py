@@ -22,7 +22,7 @@ from braind.training import TrainingError
 from braind.training.baselines import baseline_scores, scores_of
 from braind.training.fit import Fitted, fit
 from braind.training.samples import Samples, Split, make_samples, split_by_time
-from braind.training.source import CaptureSource, ParquetSource, file_sha256, trading_date
+from braind.training.source import Source, trading_date
 from hft.cache import cache_directory
 
 # Fewer labelled points than this in any part of the split, and nothing learned would mean anything.
@@ -54,9 +54,9 @@ class Options:
     data_key: str = ""
 
 
-def train(source: CaptureSource | ParquetSource, options: Options, out: Path, say: Say) -> Manifest:
+def train(source: Source, options: Options, out: Path, say: Say) -> Manifest:
     """Trains, or takes from the cache, and writes to `out`. Raises TrainingError, PackageError."""
-    data_sha256 = file_sha256(source.path)
+    data_sha256 = source.sha256()
     cached = cache_directory() / "models" / _key(data_sha256, options)
     try:
         manifest, binary = package.load(cached, options.features, str(torch.__version__))
@@ -80,9 +80,7 @@ def _key(data_sha256: str, options: Options) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _train(
-    source: CaptureSource | ParquetSource, options: Options, data_sha256: str, say: Say
-) -> tuple[Manifest, Compiled, bytes]:
+def _train(source: Source, options: Options, data_sha256: str, say: Say) -> tuple[Manifest, Compiled, bytes]:
     options, samples, split = _with_horizon(source, options, say)
     say(f"training on {len(split.train):,} of {samples.decision_points:,} decision points …")
     parts = [
@@ -101,9 +99,7 @@ def _train(
     return make_manifest(options, fitted.network, weights, provenance, compiled), compiled, weights
 
 
-def _with_horizon(
-    source: CaptureSource | ParquetSource, options: Options, say: Say
-) -> tuple[Options, Samples, Split]:
+def _with_horizon(source: Source, options: Options, say: Say) -> tuple[Options, Samples, Split]:
     """The options with their horizon settled, the samples and their split. Raises TrainingError."""
     problem: TrainingError | None = None
     for horizon_ms in (options.horizon_ms,) if options.horizon_ms else HORIZONS_MS:

@@ -1,10 +1,11 @@
-"""`hft decode FILE`: a capture through feedd's own code into files.
+"""`hft decode FILE`: a capture through feedd's own code, or a journal's market records, into files.
 
     --counts OUT.json   {"messages", "by_type", "malformed", …}
     --tops OUT.csv      one row whenever price, size or order count at the top of a book changes
     --events OUT        all normalized events, CSV, or Parquet by the ending .parquet
 
-Input: length-prefixed ITCH (plain or gzip) and packet captures (pcap, pcapng), told apart by their first bytes.
+Input: length-prefixed ITCH (plain or gzip) and packet captures (pcap, pcapng), told apart by their first bytes, and
+the directory of a journal (`hft record`).
 Exit codes: 0 all of the capture was decoded; 1 something in it was cut or malformed (said on stderr, everything
 readable was written); 2 it can not be used, nothing was written.
 """
@@ -14,6 +15,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+
+from hft.journal.errors import JournalError
 
 PROTOCOLS = ("itch50",)
 
@@ -35,6 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         return decode(arguments)
-    except (OSError, ValueError) as error:
+    except (JournalError, OSError, ValueError) as error:
         print(f"hft decode: {error}", file=sys.stderr)
         return 2

@@ -8,13 +8,19 @@ from contextlib import ExitStack
 
 from hft.decode.capture_file import CaptureFile
 from hft.decode.decoder import Decoder
+from hft.decode.journal import JournalDecoder
 from hft.decode.outputs import EVENTS_SCHEMA, TOPS_SCHEMA, TableFile, events_table, tops_table, write_json
+from hft.journal.reader import Journal, is_journal
 
 
 def decode(arguments: argparse.Namespace) -> int:
-    """0 or 1, see `hft.decode`. Raises CaptureError, ValueError (a bad date) and OSError (outputs)."""
-    with CaptureFile(arguments.capture) as file, ExitStack() as undo:
-        decoder = Decoder(file, arguments.date)
+    """0 or 1, see `hft.decode`. Raises CaptureError, JournalError, ValueError (a bad date), OSError (outputs)."""
+    with ExitStack() as undo:
+        decoder: Decoder | JournalDecoder
+        if is_journal(arguments.capture):
+            decoder = JournalDecoder(Journal(arguments.capture))
+        else:
+            decoder = Decoder(undo.enter_context(CaptureFile(arguments.capture)), arguments.date)
         tables = []
         for path, schema, rows in (
             (arguments.tops, TOPS_SCHEMA, tops_table),
@@ -35,7 +41,7 @@ def decode(arguments: argparse.Namespace) -> int:
     return _report(arguments, decoder, events)
 
 
-def _report(arguments: argparse.Namespace, decoder: Decoder, events: int) -> int:
+def _report(arguments: argparse.Namespace, decoder: Decoder | JournalDecoder, events: int) -> int:
     counts = decoder.counts()
     by_type = counts["by_type"]
     assert isinstance(by_type, dict)

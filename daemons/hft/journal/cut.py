@@ -50,12 +50,13 @@ def cut(journal: Journal, wanted: list[Range], out: Path, limits: Limits) -> int
         spans = [span for one in wanted for span in _spans(journal, one)]
         for block in _documents(journal, wanted, spans):
             writer.append(block)
-        records = 0
+        records, times = 0, (0, 0)
         for span in spans:
             for block in _in_order(journal, span):
                 writer.append(block)
                 records += block.count if block.stream == _MARKET else 0
-        writer.append(_pass(spans))
+                times = max(times, block.written_ns or times)
+        writer.append(_pass(spans, times))
     finally:
         writer.close()
     return records
@@ -123,8 +124,7 @@ def _documents(journal: Journal, wanted: list[Range], spans: list[Span]) -> Iter
 
 
 def _copied(block: reader.Block, payload: bytes | NDArray[np.void], count: int, first: int = 0) -> Block:
-    times = int(block.header["monotonic_ns"]), int(block.header["wall_ns"])
-    return Block(int(block.header["stream"]), payload, block.generation, first, count, times)
+    return Block(int(block.header["stream"]), payload, block.generation, first, count, block.written_ns)
 
 
 def _in_order(journal: Journal, span: Span) -> Iterator[Block]:
@@ -138,22 +138,22 @@ def _in_order(journal: Journal, span: Span) -> Iterator[Block]:
     ]
     for block in journal.blocks(span.stream, span.generation):
         while lost and lost[0].first_sequence < block.first_sequence:
-            yield _overlap(lost.pop(0), span)
+            yield _overlap(lost.pop(0), span, block.written_ns)
         first, last = max(span.first, block.first_sequence), min(span.last, block.last_sequence)
         if first <= last:
             records = block.records()[first - block.first_sequence : last + 1 - block.first_sequence]
             yield _copied(block, records, len(records), first)
     for loss in lost:
-        yield _overlap(loss, span)
+        yield _overlap(loss, span, None)
 
 
-def _overlap(loss: Loss, span: Span) -> Block:
+def _overlap(loss: Loss, span: Span, times: tuple[int, int] | None) -> Block:
     first, last = max(loss.first_sequence, span.first), min(loss.last_sequence, span.last)
-    return loss_block(span.stream, span.generation, first, last + 1 - first, loss.reason)
+    return loss_block(span.stream, span.generation, first, last + 1 - first, loss.reason, times)
 
 
-def _pass(spans: list[Span]) -> Block:
+def _pass(spans: list[Span], times: tuple[int, int]) -> Block:
     ends = np.zeros(len(spans), JOURNAL_END)
     for end, span in zip(ends, spans, strict=True):
         end["stream"], end["generation"], end["last_sequence"] = span.stream, span.generation, span.last
-    return Block(int(JournalStream.PASS), ends, count=len(ends))
+    return Block(int(JournalStream.PASS), ends, count=len(ends), written_ns=times)

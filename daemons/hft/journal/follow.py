@@ -138,12 +138,19 @@ class RingFollower:
         return loss_block(self.source.stream, self.generation, first, count, reason)
 
 
-def loss_block(stream: int, generation: int, first: int, count: int, reason: int) -> Block:
+def loss_block(
+    stream: int,
+    generation: int,
+    first: int,
+    count: int,
+    reason: int,
+    written_ns: tuple[int, int] | None = None,
+) -> Block:
     """A LOST block."""
     loss = np.zeros(1, JOURNAL_LOSS)
     loss["stream"], loss["generation"], loss["reason"] = stream, generation, reason
     loss["first_sequence"], loss["count"] = first, count
-    return Block(int(JournalStream.LOST), loss, generation)
+    return Block(int(JournalStream.LOST), loss, generation, written_ns=written_ns)
 
 
 def region_block(region: Region) -> Block:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -15,14 +16,14 @@ from hft.layout.dtypes import SNAPSHOT, JournalStream
 
 def summary(journal: Journal) -> dict[str, object]:
     """The same as a document, for scripts."""
-    headers = journal.headers
+    headers, wall_ns = journal.headers, _wall_ns(journal)
     return {
         "path": str(journal.path),
         "segments": len(journal.segments),
         "bytes": sum(len(segment.data) for segment in journal.segments),
         "blocks": len(headers),
-        "first_wall_ns": int(headers["wall_ns"][0]),
-        "last_wall_ns": int(headers["wall_ns"][-1]),
+        "first_wall_ns": int(wall_ns.min()),
+        "last_wall_ns": int(wall_ns.max()),
         "torn_bytes": journal.torn_bytes,
         "torn_records": journal.torn_records,
         "damage": journal.damage(),
@@ -67,6 +68,13 @@ def _stream(journal: Journal, stream: int, generation: int, end: int) -> dict[st
     }
 
 
+def _wall_ns(journal: Journal) -> NDArray[np.uint64]:
+    """When blocks were recorded; the first block of a file, which a cut makes anew, does not count."""
+    headers = journal.headers[journal.headers["stream"] != int(JournalStream.SEGMENT)]
+    times: NDArray[np.uint64] = (headers if len(headers) else journal.headers)["wall_ns"]
+    return times
+
+
 def _checkpoint(payload: memoryview) -> dict[str, int]:
     header = np.frombuffer(payload[: SNAPSHOT.itemsize], SNAPSHOT)[0]
     return {name: int(header[name]) for name in ("inputs_generation", "market_generation", "market_seq")}
@@ -74,11 +82,11 @@ def _checkpoint(payload: memoryview) -> dict[str, int]:
 
 def show(journal: Journal, console: Console) -> None:
     """The table for people."""
-    headers = journal.headers
+    wall_ns = _wall_ns(journal)
     console.print(
         f"{journal.path}: {len(journal.segments)} segments, "
         f"{sum(len(s.data) for s in journal.segments) / 1e6:,.1f} MB, "
-        f"{_time(headers['wall_ns'][0])} … {_time(headers['wall_ns'][-1])}",
+        f"{_time(wall_ns.min())} … {_time(wall_ns.max())}",
         markup=False,
     )
     table = Table()

@@ -57,6 +57,11 @@ class Block:
     def last_sequence(self) -> int:
         return self.first_sequence + int(self.header["count"]) - 1
 
+    @property
+    def written_ns(self) -> tuple[int, int]:
+        """CLOCK_MONOTONIC and CLOCK_REALTIME of the same moment."""
+        return int(self.header["monotonic_ns"]), int(self.header["wall_ns"])
+
     def __str__(self) -> str:
         stream = JournalStream(int(self.header["stream"])).name.lower()
         return f"{self.segment.path}: block {int(self.header['number'])} ({stream})"
@@ -203,12 +208,6 @@ class Journal:
             key = loss.stream, loss.generation
             reached[key] = max(reached.get(key, 0), loss.last_sequence)
         return reached
-
-    def wall_of(self, monotonic_ns: int) -> int:
-        """CLOCK_REALTIME of a CLOCK_MONOTONIC time, by the block that was written next (one boot each)."""
-        at = int(np.searchsorted(self.headers["monotonic_ns"], monotonic_ns))
-        header = self.headers[min(at, len(self.headers) - 1)]
-        return int(header["wall_ns"]) - int(header["monotonic_ns"]) + monotonic_ns
 
 
 class RecordCursor:

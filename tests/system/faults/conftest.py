@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-SYSTEM = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(SYSTEM))  # test modules import the harness by its name
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # test modules import the harness by its name
 
 import material as material_module
 import people as people_module
 from material import Material
 from people import ONE, People
-from suite import Suite
+from suite import HERE, Suite
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +52,7 @@ def freeze() -> Iterator[Callable[[int], subprocess.Popen[str]]]:
 
     def begin(thread_id: int) -> subprocess.Popen[str]:
         helper = subprocess.Popen(
-            [sys.executable, SYSTEM / "freeze.py", str(thread_id)],
+            [sys.executable, HERE / "freeze.py", str(thread_id)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         helpers.append(helper)

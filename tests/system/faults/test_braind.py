@@ -6,7 +6,6 @@ shows the way out, clear and arm.
 
 from __future__ import annotations
 
-import os
 import signal
 import struct
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from outcome import check_killed
-from suite import Suite, wait_until
+from suite import Suite
 
 from hft.layout.dtypes import CloseReason, VetoReason
 
