@@ -6,6 +6,7 @@ import signal
 import time
 
 import numpy as np
+import pytest
 from braind_process import publish, wait_until
 from replay_process import replay
 
@@ -13,6 +14,7 @@ from braind.rehearsal import made_up_events
 from hft.journal.reader import Journal
 from hft.layout.dtypes import EventKind
 
+pytestmark = pytest.mark.slow
 EVERY_300 = "checkpoint_interval_records = 300"
 
 
