@@ -94,6 +94,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_watchd_pass_gap_seconds": "histogram: start of a pass to the start of the next; beyond watchd.lease_ms the gateway shuts the epoch",
     "hft_watchd_passes_late_total": "passes: begun more than two intervals after the one before",
     "hft_watchd_loop_silent_max_seconds": "longest silence of a READY loop since watchd started: its distance to watchd.deadline_ms is the margin",
+    "hft_watchd_heartbeat_age_seconds": "since the last heartbeat, as far as watchd was awake to hear it; at watchd.heartbeat_deadline_ms it kills",
     "hft_watchd_heartbeats_total": "heartbeats: accepted",
     "hft_watchd_heartbeats_rejected_total": "heartbeats: not counted for anybody",
     "hft_watchd_registrations_refused_total": "registrations: not believed: the journal says why",
