@@ -35,6 +35,15 @@ fuzz: ## long fuzzing: HFT_FUZZ_SECONDS each (default 600)
 	@deploy/setup.sh test
 	@HFT_FUZZ_SECONDS=$${HFT_FUZZ_SECONDS:-600} $(PYTHON) -m pytest tests/fuzz --timeout 0 -s $(ARGS)
 
+kill-bench: ## how soon a frozen or killed braind is fenced and dead (200 repetitions)
+	@deploy/setup.sh test
+	@$(PYTHON) tests/watchd/process/kill_bench.py $(ARGS)
+
+simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default 100000)
+	@deploy/setup.sh test
+	@HFT_SIMULATION_SEEDS=$${HFT_SIMULATION_SEEDS:-100000} $(PYTHON) -m pytest tests/watchd/monitor/test_simulation.py \
+	  -k no_rule -s $(ARGS)
+
 golden: setup ## accept the schema's present layout as the reviewed one
 	@$(PYTHON) -c 'from hft.layout.dtypes import schema; print(schema().golden_text(), end="")' > schema/layout.golden.txt
 
@@ -44,4 +53,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz golden metrics clean
+.PHONY: help setup demo test lint bench fuzz kill-bench simulate golden metrics clean

@@ -2,10 +2,14 @@
 
 All of a feed's regions belong to one life of feedd. When feedd comes back, everything is mapped anew, and the
 intents queue is born again too: a queue that another gateway has read must not be read twice.
+
+Mapping a ring of a million records takes 20 ms where pages are small, longer than a hot loop may be silent. So it
+is done on a thread beside the loop, which meanwhile makes its rounds.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +49,8 @@ class FeedMapper:
         self._intents_capacity = intents_capacity
         self._require_huge_pages = require_huge_pages
         self._veto = 0
+        self._beside = ThreadPoolExecutor(1, "hft-braind-map")
+        self._mapping: Future[Feed | None] | None = None
         self._current = self._new_intents()
         self._intents: Region | None = self._current
         # Generations of our own queues: answers to any of them are answers to us.
@@ -66,6 +72,25 @@ class FeedMapper:
         if self._veto:
             made.set_veto(self._veto)
         return made
+
+    def poll(self) -> Feed | None:
+        """The feed that is live, once it is mapped; None until then, at once. Raises RegionError as `map` does."""
+        if self._mapping is None:
+            if self._is_there():
+                self._mapping = self._beside.submit(self.map)
+            return None
+        if not self._mapping.done():
+            return None
+        done, self._mapping = self._mapping, None
+        return done.result()
+
+    def _is_there(self) -> bool:
+        """By the smallest of its regions."""
+        try:
+            state = Region.open(str(self._feedd / "gateway.state"), int(RegionKind.GATEWAY_STATE))
+        except RegionMissing:
+            return False
+        return not state.retired
 
     def map(self) -> Feed | None:
         """The feed that is live now, or None while there is none (or not all of it).

@@ -27,6 +27,20 @@ _EVENTS, _LAST_INTENT_ID = int(Count.EVENTS), int(Count.LAST_INTENT_ID)
 _BAD_RUN, _VETOED = int(Count.BAD_RUN), int(Count.VETOED)
 
 
+def _at(name: str, unit_bytes: int) -> int:
+    """Where a field is in the record, in units of that many bytes."""
+    return int(LOOP_INPUT.fields[name][1]) // unit_bytes  # type: ignore[index]
+
+
+_PUBLISH_TS_NS, _MARKET_SEQ = _at("publish_ts_ns", 8), _at("market_seq", 8)
+_FIRST, _COUNT_OF, _LOST_BEFORE = _at("first", 8), _at("count", 8), _at("lost", 8)
+_LAST_INTENT_ID_AT, _EVENTS_AT = _at("last_intent_id", 8), _at("events", 8)
+_INSTRUMENT_ID, _SLOT, _BAD_RUN_AT = _at("instrument_id", 4), _at("slot", 4), _at("bad_run", 4)
+_SYMBOL, _SYMBOL_BYTES = _at("symbol", 1), LOOP_INPUT["symbol"].itemsize
+_KIND, _VETOED_AT = _at("kind", 1), _at("vetoed", 1)
+_PUSH_RESULT, _PRICE_DECIMALS = _at("push_result", 1), _at("price_decimals", 1)
+
+
 class Inputs:
     """The writer of `braind/inputs.ring`. `at` below: the last market record that was consumed."""
 
@@ -37,9 +51,13 @@ class Inputs:
         )
         self._writer = RingWriter(self._region)
         self._counts = counts
-        self._blank = np.zeros(1, LOOP_INPUT)
         self._records: NDArray[np.void] = np.zeros(1, LOOP_INPUT)
-        self._record = self._records[0]
+        self._blank: NDArray[np.void] = np.zeros(1, LOOP_INPUT)
+        self._blank["slot"] = NOT_FOLLOWED
+        # The record by words, halves and bytes: a fifth of the time of its fields by name.
+        raw, blank = memoryview(self._records.view(np.uint8)), memoryview(self._blank.view(np.uint8))  # type: ignore[arg-type]
+        self._words, self._halves, self._bytes = raw.cast("Q"), raw.cast("I"), raw
+        self._slots, self._blank_words = raw.cast("i"), blank.cast("Q")
 
     @property
     def generation(self) -> int:
@@ -57,29 +75,29 @@ class Inputs:
         self._blank["updates_generation"] = feed.updates.generation
         self._blank["intents_generation"] = feed.intents.generation
         self._begin(_MAPPED, 0)
-        self._record["first"] = feed.head_at_start
+        self._words[_FIRST] = feed.head_at_start
         self._tell()
 
     def answers(self, at: int, taken: Taken) -> None:
         """Updates were consumed."""
         self._begin(_ANSWERS, at)
-        self._record["first"], self._record["count"], self._record["lost"] = taken
+        self._words[_FIRST], self._words[_COUNT_OF], self._words[_LOST_BEFORE] = taken
         self._tell()
 
     def settled(self, at: int, settled: Settled) -> None:
         """An instrument id was looked up, or given up."""
         self._begin(_NAMED if settled.symbol else _GIVEN_UP, at)
-        self._record["instrument_id"] = settled.instrument_id
-        self._record["slot"] = settled.slot
-        self._record["price_decimals"] = settled.price_decimals
-        symbol = np.frombuffer(settled.symbol.encode("ascii", "replace")[:16], np.uint8)
-        self._record["symbol"][: len(symbol)] = symbol
+        self._halves[_INSTRUMENT_ID] = settled.instrument_id
+        self._slots[_SLOT] = settled.slot
+        self._bytes[_PRICE_DECIMALS] = settled.price_decimals
+        symbol = settled.symbol.encode("ascii", "replace")[:_SYMBOL_BYTES]
+        self._bytes[_SYMBOL : _SYMBOL + len(symbol)] = symbol
         self._tell()
 
     def lost(self, at: int, records: int) -> None:
         """`records` after `at` were overwritten before they were read."""
         self._begin(_LOST, at)
-        self._record["first"], self._record["count"] = at + 1, records
+        self._words[_FIRST], self._words[_COUNT_OF] = at + 1, records
         self._tell()
 
     def discarded(self, at: int) -> None:
@@ -90,8 +108,8 @@ class Inputs:
     def dropped(self, at: int, run: NDArray[np.int64]) -> None:
         """The queue refused intents of consecutive ids (a row of counts.DROP_RUNS)."""
         self._begin(_DROPPED, at)
-        self._record["first"], self._record["count"] = run[DROP_FIRST_ID], run[DROP_COUNT]
-        self._record["push_result"] = run[DROP_RESULT]
+        self._words[_FIRST], self._words[_COUNT_OF] = int(run[DROP_FIRST_ID]), int(run[DROP_COUNT])
+        self._bytes[_PUSH_RESULT] = int(run[DROP_RESULT])
         self._tell()
 
     def mark(self, at: int) -> None:
@@ -103,7 +121,8 @@ class Inputs:
         """The feed ended and was read to its end."""
         self._begin(_UNMAPPED, at)
         self._tell()
-        self._blank[:] = 0
+        for name in ("market_generation", "updates_generation", "intents_generation"):
+            self._blank[name] = 0
 
     def stopped(self, at: int) -> None:
         """The loop ended; the ring is written no more."""
@@ -112,14 +131,15 @@ class Inputs:
         self._region.retire()
 
     def _begin(self, kind: int, at: int) -> None:
-        self._records[:] = self._blank
-        record, counts = self._record, self._counts
-        record["kind"], record["market_seq"] = kind, at
-        record["slot"] = NOT_FOLLOWED
-        record["last_intent_id"] = counts[_LAST_INTENT_ID]
-        record["events"] = counts[_EVENTS]
-        record["bad_run"], record["vetoed"] = counts[_BAD_RUN], counts[_VETOED]
+        words, counts = self._words, self._counts
+        words[:] = self._blank_words
+        words[_MARKET_SEQ] = at
+        words[_LAST_INTENT_ID_AT] = counts.item(_LAST_INTENT_ID)
+        words[_EVENTS_AT] = counts.item(_EVENTS)
+        self._halves[_BAD_RUN_AT] = counts.item(_BAD_RUN)
+        self._bytes[_VETOED_AT] = counts.item(_VETOED)
+        self._bytes[_KIND] = kind
 
     def _tell(self) -> None:
-        self._record["publish_ts_ns"] = monotonic_ns()
+        self._words[_PUBLISH_TS_NS] = monotonic_ns()
         self._writer.publish(self._records)

@@ -105,7 +105,7 @@ class Loop:
             time.sleep(MAP_INTERVAL_S)
 
     def _map(self) -> None:
-        feed = self._mapper.map()
+        feed = self._mapper.poll()
         if feed is None:
             return
         self._feed = feed

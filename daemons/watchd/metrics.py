@@ -28,6 +28,13 @@ class Metrics:
             for daemon, loops in LOOP_NAMES.items()
             for loop in loops
         }
+        self._heartbeat_age = {
+            (daemon, loop): builder.gauge(
+                "watchd_heartbeat_age_ns", "ns", 0, f'daemon="{daemon}",loop="{loop}"'
+            )
+            for daemon, loops in LOOP_NAMES.items()
+            for loop in loops
+        }
         self._heartbeats = {
             (daemon, index): builder.counter(
                 "watchd_heartbeats_total", "heartbeats", 0, f'daemon="{daemon}",loop="{loop}"'
@@ -75,6 +82,7 @@ class Metrics:
         for track in monitor.tracks.values():
             for loop in track.loops:
                 key = (track.name, loop.name)
+                writer.set(self._heartbeat_age[key], loop.heartbeatless_ns)
                 if loop.state == READY and loop.silent_ns > self._silent_max.get(key, 0):
                     self._silent_max[key] = loop.silent_ns
                     writer.set(self._silence[key], loop.silent_ns)

@@ -232,3 +232,25 @@ def test_without_watchd_it_runs_and_says_once_that_nobody_watches(start, feedd_s
     assert code == 0
     assert len([line for line in log if line["event"] == "not registered at watchd"]) == 1
     feedd.retire()
+
+
+def test_progress_moves_while_a_large_ring_is_being_mapped(start, feedd_side, shm_directory):
+    """A quarter of a million small pages: a loop that mapped them itself would be silent for longer than that."""
+    braind = start().wait_ready()
+    wait_until(lambda: progress_of(shm_directory)["iterations"] > 0, "rounds")
+    feedd = feedd_side(ring_records=1 << 23)
+    longest, before, moved = 0.0, 0, time.monotonic()
+    mapped = False
+    while not mapped:
+        mapped = braind.value("braind_ring_maps_total") == 1
+        now = before
+        while now == before:  # once more after it is mapped
+            now = progress_of(shm_directory)["iterations"]
+            assert time.monotonic() < moved + 20
+        longest, before, moved = max(longest, time.monotonic() - moved), now, time.monotonic()
+    began = time.monotonic()
+    Region.open(str(shm_directory / "feedd" / "market.ring"), RegionKind.MARKET_RING)
+    mapping = time.monotonic() - began
+    print(f"longest silence {longest * 1e3:.1f} ms, a map takes {mapping * 1e3:.1f} ms")
+    assert longest < mapping, "it made no round while it mapped"
+    feedd.retire()

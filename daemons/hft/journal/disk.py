@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from hft.journal.errors import JournalError
 
 
 class Disk:
@@ -59,3 +62,18 @@ def write_all(disk: Disk, descriptor: int, parts: Sequence[memoryview]) -> None:
             rest = rest[1:]
         if written:
             rest = [rest[0][written:], *rest[1:]]
+
+
+def locked(directory: Path) -> int:
+    """A descriptor that holds the directory's lock, and makes the directory. Raises JournalError."""
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise JournalError(f"{directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(f"{directory}: another recorder writes there") from error
+    return descriptor

@@ -11,7 +11,6 @@ written.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -24,7 +23,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from hft.journal.blocks import Block, encoded
-from hft.journal.disk import Disk, write_all
+from hft.journal.disk import Disk, locked, write_all
 from hft.journal.errors import JournalBroken, JournalError, JournalFull
 from hft.journal.segments import (
     index_of,
@@ -85,7 +84,7 @@ class JournalWriter:
         self._directory, self._limits = directory, limits
         self._preamble, self._observe = preamble, observe
         self._disk = disk or Disk()
-        self._lock = _locked(directory)
+        self._lock = locked(directory)
         self._syncer = Syncer(threaded)
         self._sizes: dict[int, int] = {}  # finished segments with their index, in order
         self._descriptor = -1
@@ -287,20 +286,6 @@ class JournalWriter:
     def _break(self, text: str) -> JournalBroken:
         self._broken = JournalBroken(f"{self._directory}: {text}")
         return self._broken
-
-
-def _locked(directory: Path) -> int:
-    try:
-        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise JournalError(f"{directory}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise JournalError(f"{directory}: another recorder writes there") from error
-    return descriptor
 
 
 def _size_of(path: Path) -> int:

@@ -31,8 +31,9 @@ from watchd.exporter.mapped import Header, MappedRegion, read_header
 from watchd.exporter.processes import process_alive
 from watchd.exporter.progress import ProgressReader
 from watchd.exporter.readings import Reading, gauge
-from watchd.exporter.state import KILL_REPORT, STATE_FILE, read_kill_report, read_state
+from watchd.exporter.state import KILL_REPORT, read_kill_report, read_state
 from watchd.exporter.stats import StatsReader
+from watchd.state_file import FILE_NAME as STATE_FILE
 
 DAEMONS: Final = ("feedd", "braind", "watchd")
 DIRECTORIES_MAX: Final = 16

@@ -1,7 +1,7 @@
 """What watchd has on its disk: the suite's state and the report of the last kill.
 
-Both are other programs' files, so every field is doubted; a file that can not be believed is an error of this
-source and exposes nothing. (For watchd such a state file means killed.)
+The state is read as watchd reads it (watchd/state_file.py): what it would refuse, and take for killed, is an error of
+this source and exposes nothing. The report is for people and carries no checksum, so every field is doubted.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ from typing import Any, Final
 
 from watchd.exporter.control import CLOSE_REASONS
 from watchd.exporter.readings import Reading, gauge, one_hot
+from watchd.scribe import REPORT_NAME
+from watchd.state_file import StateFile, StateUnreadable
 from watchd.states import SuiteState
 
-STATE_FILE: Final = "state.json"
-KILL_REPORT: Final = "last_kill.json"
+KILL_REPORT: Final = REPORT_NAME
 BYTES_MAX: Final = 1 << 16
 STEPS_MAX: Final = 16
 _STEP = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def read_state(directory: Path) -> list[Reading]:
-    """`state.json`. Raises OSError (FileNotFoundError: never installed), ValueError when it can not be believed."""
-    record = _document(directory / STATE_FILE)
-    state = str(record.get("state"))
-    if state not in list(SuiteState):
-        raise ValueError(f"{STATE_FILE}: {state!r} is not a state")
+    """`state.json`. Raises FileNotFoundError (never installed), ValueError when watchd would not believe it."""
+    try:
+        record = StateFile(directory).load()
+    except StateUnreadable as error:
+        if error.missing:
+            raise FileNotFoundError(str(error)) from error
+        raise ValueError(str(error)) from error
     return [
-        *one_hot("hft_suite_state", "state", list(SuiteState), state),
-        *one_hot("hft_suite_state_reason", "reason", CLOSE_REASONS, str(record.get("reason"))),
-        gauge("hft_suite_state_timestamp_seconds", _utc_s(record)),
-        gauge("hft_suite_state_epoch", _count(record, "epoch")),
+        *one_hot("hft_suite_state", "state", list(SuiteState), record.state),
+        *one_hot("hft_suite_state_reason", "reason", CLOSE_REASONS, record.reason),
+        gauge("hft_suite_state_timestamp_seconds", _utc_s(record.at)),
+        gauge("hft_suite_state_epoch", record.epoch),
     ]
 
 
@@ -45,7 +48,7 @@ def read_kill_report(directory: Path) -> list[Reading]:
     if not isinstance(steps, dict) or len(steps) > STEPS_MAX or not all(map(_STEP.fullmatch, steps)):
         raise ValueError(f"{KILL_REPORT}: steps_us is not a table of steps")
     readings = [
-        gauge("hft_last_kill_timestamp_seconds", _utc_s(report)),
+        gauge("hft_last_kill_timestamp_seconds", _utc_s(report.get("at"))),
         *one_hot("hft_last_kill_reason", "reason", CLOSE_REASONS, str(report.get("reason"))),
         *(gauge("hft_last_kill_step_seconds", _count(steps, step) / 1e6, step=step) for step in steps),
     ]
@@ -81,10 +84,10 @@ def _count(document: dict[str, Any], key: str) -> int:
     return value
 
 
-def _utc_s(document: dict[str, Any]) -> float:
-    """`at` (ISO 8601, with its zone) as seconds since the epoch."""
+def _utc_s(at: object) -> float:
+    """ISO 8601 (with its zone) as seconds since the epoch. Raises ValueError."""
     try:
-        stamp = datetime.fromisoformat(str(document.get("at")))
+        stamp = datetime.fromisoformat(str(at))
     except ValueError as error:
         raise ValueError(f"at: {error}") from error
     return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

@@ -6,6 +6,7 @@ import signal
 import time
 
 import numpy as np
+import pytest
 from braind_process import publish, wait_until
 from replay_process import replay
 
@@ -13,6 +14,7 @@ from braind.rehearsal import made_up_events
 from hft.journal.reader import Journal
 from hft.layout.dtypes import EventKind
 
+pytestmark = pytest.mark.slow
 EVERY_300 = "checkpoint_interval_records = 300"
 
 
@@ -238,3 +240,20 @@ def test_a_run_with_nothing_but_ticks_is_the_same_too(start, feedd_side, record)
     again = replay(recording.out)
     assert again.code == 0, again.text
     assert again.document["intents"] == 0
+
+
+def test_a_run_that_ended_in_a_veto_is_repeated_with_it(start, feedd_side, record, broken_package_directory):
+    recording = record()
+    braind = start(EVERY_300, model=broken_package_directory).wait_ready()
+    feedd = feedd_side()
+    feedd.attach()
+    braind.wait_for("braind_ring_maps_total", 1)
+    feedd.name(1, "MADEUP", 1)
+    Market(feedd, 1000, instruments=1).publish(100, pieces=10, pause_s=0.01)
+    braind.wait_for("braind_events_consumed_total", 1000)
+    ended(braind, feedd, recording)
+    assert braind.value("braind_vetoed") == 1
+    again = replay(recording.out)
+    assert again.code == 0, again.text
+    assert (again.replays[0]["to"], again.document["intents"]) == (1000, 0)
+    assert again.replays[0]["checkpoints_equal"] > 0

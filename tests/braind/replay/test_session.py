@@ -4,77 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-from functools import cache
-from pathlib import Path
 
-import msgspec
 import numpy as np
 import pyarrow.parquet
 import pytest
-from live_run import RECORDED_EVENTS, record_a_run, rewritten
+from live_run import RECORDED_EVENTS
 from replay_process import replay as replay_process
+from verdicts import config_of, outcome_of, text_of
 
-from braind import assembly
-from braind.counts import Histogram
-from braind.replay import report, session
-from braind.replay.session import Options, Verdict, replay
-from hft.config import Capacity, Config, Feed, Feedd
+from braind.replay import report
+from braind.replay.session import Verdict
 from hft.journal.cut import Range, cut
 from hft.journal.places import Place, place
 from hft.journal.reader import Journal
 from hft.journal.writer import Limits
-from hft.layout.dtypes import SNAPSHOT, EventFlags, InputKind, JournalStream
-from hft.stats import StatsBuilder
+from hft.layout.dtypes import SNAPSHOT, InputKind, JournalStream
 
 MARKET, INTENTS, INPUTS = JournalStream.MARKET, JournalStream.INTENTS, JournalStream.INPUTS
-
-
-@pytest.fixture(scope="module")
-def recorded(package_directory, tmp_path_factory):
-    """(journal, intents)"""
-    shared, out = Path(tempfile.mkdtemp(prefix="hft-test.", dir="/dev/shm")), tmp_path_factory.mktemp("run")
-    intents = record_a_run(shared, package_directory, out / "journal")
-    yield out / "journal", intents
-    shutil.rmtree(shared)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_brain_for_all():
-    """Compiling takes seconds, so a configuration is assembled once for this module."""
-    folder = tempfile.mkdtemp(prefix="hft-test.", dir="/dev/shm")
-    builder = StatsBuilder()
-    indices = [builder.histogram(one.name.lower(), "ns") for one in Histogram]
-    stats = builder.create(f"{folder}/stats")
-    addresses = np.array([stats.value_address(index) for index in indices], np.uint64)
-
-    @cache
-    def assembled(braind, instruments_max):
-        return assembly.assemble(braind, instruments_max, addresses)
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(session, "assemble", lambda braind, most, _histograms: assembled(braind, most))
-    yield
-    patch.undo()
-    shutil.rmtree(folder)
-
-
-def outcome_of(journal: Path, **options):
-    return replay(Journal(journal), Options(**options), lambda _text: None)
-
-
-def text_of(outcome) -> str:
-    return "\n".join(report.lines(outcome, 1.0))
-
-
-def config_of(journal: Path, **changes) -> Config:
-    """The configuration that was recorded, with other values."""
-    (block, *_) = Journal(journal).blocks(JournalStream.IDENTITY)
-    recorded = session.Life(Journal(journal), block.generation).identity
-    return Config(
-        feedd=Feedd(feed=Feed(line_a="127.0.0.1:1"), capacity=Capacity(instruments=64)),
-        braind=msgspec.structs.replace(recorded.braind, **changes),
-    )
 
 
 def test_a_recorded_run_is_identical_and_the_exit_code_says_so(recorded):
@@ -147,91 +93,6 @@ def test_a_part_that_was_cut_out_is_identical_on_its_own(recorded, tmp_path):
     assert one.intents > 5
 
 
-def test_epoch_and_emission_time_alone_may_differ(recorded, tmp_path):
-    def change(stream, records):
-        if stream == INTENTS:
-            records["epoch"], records["emit_ts_ns"] = 9, 1
-        return records
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.IDENTICAL, text_of(outcome)
-
-
-@pytest.mark.parametrize("name", ["price", "updates_seq", "score_up", "market_generation", "reserved"])
-def test_any_other_field_of_an_intent_is_a_difference_that_is_shown(recorded, tmp_path, name):
-    def change(stream, records):
-        if stream == INTENTS and 7 in records["sequence"]:
-            records[name][records["sequence"] == 7] += 1
-        return records
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.DIFFERENT
-    (one,) = outcome.results
-    assert [field for field, _, _ in one.difference.fields] == [name]
-    ((_, live, replayed),) = one.difference.fields
-    assert live == pytest.approx(replayed + 1)
-    assert "DIFFERENT at market record" in text_of(outcome)
-    assert "live" in text_of(outcome)
-
-
-def test_a_market_record_that_was_another_one_is_noticed(recorded, tmp_path):
-    def change(stream, records):
-        if stream == MARKET:
-            records["flags"][records["sequence"] % 50 == 1] &= ~np.uint16(EventFlags.TOP_CHANGED)
-        return records
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.DIFFERENT
-
-
-@pytest.mark.parametrize("remove", [True, False])
-def test_an_intent_too_many_or_too_few_is_noticed(recorded, tmp_path, remove):
-    journal, intents = recorded
-
-    def change(stream, records):
-        if stream == INTENTS and records["sequence"][-1] == intents:
-            if remove:
-                return records[:-1]
-            records = np.concatenate([records, records[-1:]])
-            records["sequence"][-1] += 1
-        if stream == JournalStream.PASS:
-            end = (records["stream"] == INTENTS) & (records["last_sequence"] == intents)
-            records["last_sequence"][end] += np.uint64(1 if not remove else 2**64 - 1)
-        return records
-
-    outcome = outcome_of(rewritten(journal, tmp_path / "other", change))
-    assert outcome.verdict == Verdict.DIFFERENT
-    says = "the live loop did not" if remove else "the replay does not"
-    assert says in text_of(outcome)
-
-
-def test_a_state_that_was_another_one_is_noticed_though_no_intent_shows_it(recorded, tmp_path):
-    seen = []
-
-    def change(stream, payload):
-        if stream == JournalStream.CHECKPOINT:
-            seen.append(1)
-            if len(seen) == 3:
-                payload[SNAPSHOT.itemsize + 64 * 4 + 8 * 10] ^= 1
-        return payload
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.DIFFERENT
-    assert "the state at the checkpoint is another one, first in values" in text_of(outcome)
-    assert "values[0, 10]" in text_of(outcome)
-
-
-def test_an_id_that_was_not_looked_up_when_it_is_now_is_noticed(recorded, tmp_path):
-    def change(stream, records):
-        if stream == INPUTS:
-            records["kind"][records["kind"] == InputKind.NAMED] = InputKind.MARK
-        return records
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.DIFFERENT
-    assert "has to look up instrument 1" in text_of(outcome)
-
-
 def test_another_threshold_is_tried_and_named(recorded):
     outcome = outcome_of(recorded[0], config=config_of(recorded[0], score_threshold=0.5))
     assert outcome.verdict == Verdict.DIFFERENT
@@ -260,37 +121,6 @@ def test_another_model_can_not_repeat_it_and_the_same_one_may_be_elsewhere(
     assert "other model" in text_of(outcome)
     shutil.copytree(package_directory, tmp_path / "moved")
     assert outcome_of(recorded[0], model=tmp_path / "moved").verdict == Verdict.IDENTICAL
-
-
-@pytest.mark.parametrize(
-    ("missing", "says"),
-    [
-        (JournalStream.IDENTITY, "the identity of the braind"),
-        (JournalStream.INPUTS, "no input of a braind was recorded"),
-    ],
-)
-def test_what_was_not_recorded_is_named(recorded, tmp_path, missing, says):
-    def change(stream, records):
-        return None if stream == missing else records
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.CAN_NOT
-    assert says in text_of(outcome)
-
-
-def test_inputs_that_are_missing_end_it_where_they_are(recorded, tmp_path):
-    def change(stream, records):
-        return (
-            records[(records["sequence"] < 20) | (records["sequence"] > 60)] if stream == INPUTS else records
-        )
-
-    outcome = outcome_of(rewritten(recorded[0], tmp_path / "other", change))
-    assert outcome.verdict == Verdict.CAN_NOT
-    assert "inputs 20 …" in text_of(outcome)
-    first, *behind = outcome.results
-    assert first.hole is not None
-    assert behind[-1].market_seq == RECORDED_EVENTS
-    assert behind[-1].difference is None
 
 
 def test_an_unreadable_journal_and_a_wrong_option_have_codes_of_their_own(recorded, tmp_path):

@@ -10,8 +10,10 @@ import numpy as np
 
 from hft.journal.blocks import Block
 from hft.journal.disk import Disk
+from hft.journal.reader import Journal
 from hft.journal.recorder import Options, Recorder
 from hft.journal.stats import RecorderStats
+from hft.journal.verify import verify
 from hft.journal.writer import JournalWriter, Limits
 from hft.layout.dtypes import (
     BOARD_ENTRY,
@@ -197,3 +199,24 @@ def recorder_of(
         Options(run.directory, directory, limits), stats,
         lambda event, fields: told.append((event, fields)), disk, threaded=False,
     )  # fmt: skip
+
+
+SMALL = Limits(1 << 20, 4 << 20, "drop-oldest", 0)
+
+
+def sequences(directory) -> list[int]:
+    journal = Journal(directory)
+    parts = [records["sequence"] for records in journal.records(MARKET, 7)]
+    return np.concatenate(parts).tolist() if parts else []
+
+
+def append_many(writer, first: int, last: int, size: int = 1000, accepted: list[int] | None = None) -> None:
+    """Blocks of `size` records; `accepted` gets the last record of each that was taken."""
+    for at in range(first, last + 1, size):
+        writer.append(market_block(at, size))
+        if accepted is not None:
+            accepted.append(at + size - 1)
+
+
+def sound(directory) -> bool:
+    return verify(Journal(directory, use_index=False)).problems == []

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,6 +22,8 @@ from hft.regions import FenceWriter, ProgressWriter, Region
 from hft.stats import StatsBuilder, StatsWriter
 from watchd.exporter.collector import SuiteCollector
 from watchd.exporter.sources import Sources
+from watchd.state_file import StateFile, StateRecord
+from watchd.states import SuiteState
 
 DEADLINE_S = 30.0
 Series = dict[str, float]
@@ -83,9 +86,11 @@ class Suite:
         return builder.create(str(self.run / daemon / "stats"))
 
     def save_state(self, **changes: object) -> None:
-        record = {"state": "disarmed", "reason": "disarmed", "detail": "", "by": "ada", "uid": 0, "open_orders": 0,
-                  "at": "2026-11-24T15:00:00.250000+00:00", "epoch": 7}  # fmt: skip
-        (self.state / "state.json").write_text(json.dumps(record | changes))
+        record = StateRecord(
+            state=SuiteState.DISARMED, reason="disarmed", detail="", by="ada", uid=0,
+            at="2026-11-24T15:00:00.250000+00:00", epoch=7, open_orders=0,
+        )  # fmt: skip
+        StateFile(self.state).save(replace(record, **changes))  # type: ignore[arg-type]
 
     def save_kill(self, **changes: object) -> None:
         report = {"reason": "loop_silent", "detail": "brain", "by": "watchd", "uid": 0, "epoch": 7,

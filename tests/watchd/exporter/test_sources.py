@@ -16,6 +16,7 @@ from hft.layout.dtypes import CloseReason, LoopState, RegionKind, VetoReason
 from hft.regions import Region, monotonic_ns
 from hft.stats import StatsBuilder
 from watchd.exporter.document import rows
+from watchd.states import SuiteState
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "METRICS.md"
 
@@ -121,7 +122,7 @@ def test_a_loop_that_stands_still_is_unmoved_for_longer_at_every_scrape(
 
 
 def test_the_state_file_is_exposed_as_one_of_its_states(suite: Suite, scraper: Scraper) -> None:
-    suite.save_state(state="killed", reason="loop_silent")
+    suite.save_state(state=SuiteState.KILLED, reason="loop_silent")
     seen = scraper.scrape()
     states = ("disarmed", "armed", "killed", "unknown")
     assert [seen[f'hft_suite_state{{state="{state}"}}'] for state in states] == [0, 0, 1, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -191,6 +192,32 @@ def test_the_way_out_of_killed_is_clear_and_then_arm(suite: Suite) -> None:
     suite.wait_until_armable()
     assert suite.ask("arm", by="bob")["ok"]
     assert suite.fence()["epoch"] == 2
+
+
+def test_people_are_told_of_a_kill_by_the_configured_command(suite: Suite) -> None:
+    told = suite.directory / "told.json"
+    command = ["/bin/sh", "-c", f"cat > {told}.part && mv {told}.part {told}"]
+    suite.config.write_text(suite.config.read_text() + f"[watchd.alert]\ncommand = {json.dumps(command)}\n")
+    suite.armed()
+    suite.ask("kill", by="bob", reason="drill")
+    wait_until(told.exists, "the command is told")
+    alert = json.loads(told.read_text())
+    assert (alert["event"], alert["reason"], alert["by"], alert["detail"]) == (
+        "killed",
+        "operator",
+        "bob",
+        "drill",
+    )
+
+
+def test_an_alert_command_that_hangs_delays_nothing(suite: Suite) -> None:
+    text = '[watchd.alert]\ncommand = ["/bin/sleep", "60"]\ntimeout_s = 0.5\n'
+    suite.config.write_text(suite.config.read_text() + text)
+    suite.armed()
+    assert suite.ask("kill", by="bob")["ok"]
+    passes = suite.status()["watchd"]["passes"]
+    wait_until(lambda: suite.events("alert_failed"), "the hook is given up")
+    assert suite.status()["watchd"]["passes"] > passes
 
 
 def test_arm_on_start_is_the_default_of_mode_paper(suite: Suite) -> None:

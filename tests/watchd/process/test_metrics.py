@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from pathlib import Path
 
-from watchd_harness import Suite
+from watchd_harness import Suite, wait_until
 
 from hft import stats
 
@@ -26,3 +28,11 @@ def test_kills_late_passes_and_silences_are_counted(suite: Suite) -> None:
     assert values['watchd_kills_total{reason="operator"}'] == 1
     assert values["watchd_pass_ns"].count > 10
     assert values['watchd_heartbeats_total{daemon="feedd",loop="market"}'] > 0
+
+
+def test_the_age_of_the_last_heartbeat_grows_while_none_comes(suite: Suite) -> None:
+    suite.armed()
+    age = 'watchd_heartbeat_age_ns{daemon="braind",loop="brain"}'
+    assert stats.read(str(suite.run / "watchd/stats"))[age] < 200_000_000
+    os.kill(suite.puppets["braind"].pid, signal.SIGSTOP)
+    wait_until(lambda: stats.read(str(suite.run / "watchd/stats"))[age] >= 200_000_000, "200 ms without one")

@@ -29,11 +29,16 @@ inline bool write_snapshot(Region& region, const std::byte* image, std::size_t s
   const std::uint64_t version = control_word(slot[0]).load(std::memory_order_relaxed);  // own word: no partner
   control_word(slot[0]).store(version | 1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);  // pairs with the acquire fence in read_snapshot
-  for (std::size_t offset = sizeof(std::uint64_t); offset < size_bytes; offset += sizeof(std::uint64_t)) {
+  const std::size_t words = size_bytes / sizeof(std::uint64_t);
+  for (std::size_t i = 1; i < words; ++i) {
+    std::uint64_t word;
+    std::memcpy(&word, image + i * sizeof word, sizeof word);
+    control_word(slot[i]).store(word, std::memory_order_relaxed);
+  }
+  if (const std::size_t rest = size_bytes % sizeof(std::uint64_t); rest != 0) {
     std::uint64_t word = 0;
-    const std::size_t rest = size_bytes - offset;
-    std::memcpy(&word, image + offset, rest < sizeof word ? rest : sizeof word);
-    control_word(slot[offset / sizeof word]).store(word, std::memory_order_relaxed);
+    std::memcpy(&word, image + words * sizeof word, rest);
+    control_word(slot[words]).store(word, std::memory_order_relaxed);
   }
   control_word(slot[0]).store((version | 1) + 1, std::memory_order_release);  // pairs with read_snapshot
   return true;

@@ -73,6 +73,7 @@ RegionOptions options_of(const std::string& path, std::uint8_t kind, std::uint64
 
 Region create(const std::string& path, std::uint8_t kind, std::uint64_t capacity_records, std::uint32_t record_bytes,
               bool require_huge_pages, std::uint64_t peer_generation, std::uint32_t mode, std::uint64_t extra_bytes) {
+  const nb::gil_scoped_release others;  // as for open
   return Region::create(
       options_of(path, kind, capacity_records, record_bytes, require_huge_pages, peer_generation, mode, extra_bytes));
 }
@@ -110,6 +111,8 @@ void bind_regions(nb::module_& module) {
       .def_static(
           "open",
           [](const std::string& path, std::uint8_t kind) {
+            // Populating a large ring takes tens of milliseconds of small pages: other threads go on.
+            const nb::gil_scoped_release others;
             return Region::open(path, static_cast<schema::RegionKind>(kind));
           },
           "path"_a, "kind"_a)
