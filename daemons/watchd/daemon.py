@@ -147,7 +147,10 @@ class Watchd:
             config.watchd.operators_group,
             lambda fields: self._scribe.event("request_refused", fields, durable=True),
         )
-        self._hands = Hands(writer, self._scribe, self._ctl, self._registered, self._forget)
+        self._hands = Hands(
+            writer, self._scribe, self._ctl, self._registered, self._forget,
+            realtime=config.watchd.realtime_priority > 0,
+        )  # fmt: skip
         self._hands.reset_pauses(found.record.paused)
         self._monitor = Monitor(
             self._settings, found.record, page["epoch"], monotonic_ns(), durable=found.durable
