@@ -37,9 +37,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "system"))
-os.environ.setdefault("HFT_CACHE_DIR", str(ROOT / "build" / "test-cache"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "system"))
 
 import material
 from suite import BIN, Interrupted, Suite
@@ -114,7 +112,7 @@ def typed(suite: Suite, pidfd: int) -> dict[str, float]:
     return parts("typed", suite, start_ns, dead_ns)
 
 
-def directly(suite: Suite, pidfd: int) -> dict[str, float]:
+def directly(_suite: Suite, pidfd: int) -> dict[str, float]:
     start_ns = monotonic_ns()
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     return {"directly: dead": (wait_dead_ns(pidfd) - start_ns) / 1e6}
@@ -202,6 +200,7 @@ def main() -> int:
     parser.add_argument("--variant", choices=VARIANTS, action="append")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    os.environ.setdefault("HFT_CACHE_DIR", str(material.ROOT / "build" / "test-cache"))
     document: dict[str, Any] = {
         "cores": os.cpu_count(),
         "load_before": os.getloadavg(),
