@@ -35,9 +35,9 @@ fuzz: ## long fuzzing: HFT_FUZZ_SECONDS each (default 600)
 	@deploy/setup.sh test
 	@HFT_FUZZ_SECONDS=$${HFT_FUZZ_SECONDS:-600} $(PYTHON) -m pytest tests/fuzz --timeout 0 -s $(ARGS)
 
-kill-bench: ## how soon a frozen or killed braind is fenced and dead (200 repetitions)
+kill-bench: ## how soon a frozen or killed braind is fenced and dead (200 repetitions, 20 of the real braind)
 	@deploy/setup.sh test
-	@$(PYTHON) tests/watchd/process/kill_bench.py $(ARGS)
+	@$(PYTHON) bench/kill_latency.py $(ARGS)
 
 simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default 100000)
 	@deploy/setup.sh test

@@ -51,6 +51,7 @@ from watchd.scribe import Scribe
 from watchd.settings import Settings
 from watchd.state_file import StateFile, StateUnreadable
 from watchd.states import is_kill
+from watchd.surroundings import require_unwritable_by_others
 
 EXIT_CLEAN, EXIT_SYSTEM, EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG = 0, 71, 75, 78
 STATUS_INTERVAL_NS = 1_000_000_000
@@ -86,6 +87,7 @@ def run(config: Config) -> int:
         )
         writer = FenceWriter(fence)
         writer.close(int(CloseReason.DIED_ARMED))
+        require_unwritable_by_others(directory / "watchd/fence")
         watchd = Watchd(config, directory, fence, writer, huge)
         try:
             watchd.run()
@@ -137,6 +139,7 @@ class Watchd:
         self._eyes = Eyes(directory, _operator_veto(directory, huge))
         control = Path(config.run.control_directory)
         control.mkdir(mode=0o755, parents=True, exist_ok=True)
+        require_unwritable_by_others(control)
         self._registry = Registry(control / REGISTER_SOCKET, directory, self._is_taken, self._on_refused)
         self._heartbeats = Heartbeats(control / HEARTBEAT_SOCKET)
         self._ctl = CtlServer(
@@ -144,7 +147,10 @@ class Watchd:
             config.watchd.operators_group,
             lambda fields: self._scribe.event("request_refused", fields, durable=True),
         )
-        self._hands = Hands(writer, self._scribe, self._ctl, self._registered, self._forget)
+        self._hands = Hands(
+            writer, self._scribe, self._ctl, self._registered, self._forget,
+            realtime=config.watchd.realtime_priority > 0,
+        )  # fmt: skip
         self._hands.reset_pauses(found.record.paused)
         self._monitor = Monitor(
             self._settings, found.record, page["epoch"], monotonic_ns(), durable=found.durable
@@ -305,8 +311,10 @@ def _operator_veto(directory: Path, huge: bool) -> Region:
     """operator/veto, made when it is not there. In production its directory is the operators' (tmpfiles.d)."""
     operators = directory / "operator"
     operators.mkdir(mode=0o750, exist_ok=True)
+    require_unwritable_by_others(operators, group_may=True)
     path, kind = str(operators / "veto"), int(RegionKind.VETO)
     if Path(path).exists():
+        require_unwritable_by_others(Path(path), group_may=True)
         return Region.open(path, kind)
     return Region.create(path, kind, 1, dtype("VetoNote").itemsize, huge, mode=0o660)
 

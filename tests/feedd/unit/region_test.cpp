@@ -168,6 +168,27 @@ TEST_F(RegionTest, the_lock_sweeps_temporaries_and_nothing_else) {
   EXPECT_TRUE(std::filesystem::exists(directory_ / "market.ring"));
 }
 
+TEST_F(RegionTest, a_directory_in_which_others_could_replace_files_is_not_locked) {
+  namespace fs = std::filesystem;
+  const auto refused = [](const fs::path& directory) {
+    return error_of([&] { const DaemonLock lock(directory); }).find("may replace what is in it") != std::string::npos;
+  };
+  const fs::path own = directory_ / "feedd";
+  fs::create_directory(own);
+  for (const fs::perms writable : {fs::perms::group_write, fs::perms::others_write}) {
+    fs::permissions(own, fs::perms::owner_all | writable);
+    EXPECT_TRUE(refused(own));
+    fs::permissions(own, fs::perms::owner_all | writable | fs::perms::sticky_bit);
+    EXPECT_TRUE(refused(own)) << "others may add files to it";
+    fs::permissions(own, fs::perms::owner_all);
+    fs::permissions(directory_, fs::perms::owner_all | writable);
+    EXPECT_TRUE(refused(own)) << "others may replace it";
+    fs::permissions(directory_, fs::perms::owner_all | writable | fs::perms::sticky_bit);
+    EXPECT_FALSE(refused(own)) << "nobody else may";
+    fs::permissions(directory_, fs::perms::owner_all);
+  }
+}
+
 TEST_F(RegionTest, a_lock_ends_with_its_object) {
   { const DaemonLock lock(directory_); }
   EXPECT_EQ("", error_of([&] { DaemonLock lock(directory_); }));

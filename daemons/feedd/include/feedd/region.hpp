@@ -117,7 +117,8 @@ class AlreadyRunning : public RegionError {
 class DaemonLock {
  public:
   // Creates `directory` (one level) when absent, takes <directory>/lock, sweeps "*.tmp.*" left by a dead
-  // writer. Throws RegionError.
+  // writer. Refuses a directory, or a parent of it, in which others than root and this user could replace files.
+  // Throws RegionError.
   explicit DaemonLock(const std::string& directory);
   DaemonLock(const DaemonLock&) = delete;
   DaemonLock& operator=(const DaemonLock&) = delete;

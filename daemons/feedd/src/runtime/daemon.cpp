@@ -92,9 +92,9 @@ void Daemon::start() {
   watchd_link_.start();
   market_thread_.go();
   gateway_thread_.go();
+  notifier_.send("READY=1");  // before the helper can say WATCHDOG=1
   helper_thread_ = std::thread([this] { housekeeper_.run(); });
   ::pthread_setname_np(helper_thread_.native_handle(), "feedd-helper");
-  notifier_.send("READY=1");
   LogLine(LogLevel::INFO, "started")
       .field("pid", ::getpid())
       .field("generation", regions_.market_ring.region.generation());

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -19,6 +20,28 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const std::string& what, const std::string& path, int error) {
   throw RegionError(path + ": " + what + ": " + std::strerror(error));
+}
+
+std::string octal(mode_t mode) {
+  char text[8];
+  std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode & 07777));
+  return text;
+}
+
+// Who may replace entries of `directory` can put files of their own in place of a daemon's: only its user and root may.
+// In a sticky directory (as /tmp) others may add entries, but not replace any; a daemon's own is not even that.
+void require_unwritable_by_others(const std::string& directory, bool may_be_sticky) {
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0) fail("stat", directory, errno);
+  const bool sticky = may_be_sticky && (info.st_mode & S_ISVTX) != 0;
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !sticky) {
+    throw RegionError(directory + ": mode " + octal(info.st_mode) +
+                      ": others than its owner may replace what is in it (chmod go-w)");
+  }
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    throw RegionError(directory + ": belongs to uid " + std::to_string(info.st_uid) + ", neither to root nor to uid " +
+                      std::to_string(::geteuid()) + ", which this runs as");
+  }
 }
 
 // Directories that are locked, and by which process: a forked child inherits this map and no lock.
@@ -71,6 +94,8 @@ DaemonLock::DaemonLock(const std::string& directory) {
   std::error_code error;
   directory_ = fs::canonical(directory, error).string();
   if (error) throw RegionError(directory + ": " + error.message());
+  require_unwritable_by_others(fs::path(directory_).parent_path().string(), true);
+  require_unwritable_by_others(directory_, false);
   const std::lock_guard guard(held().mutex);
   if (const auto entry = held().directories.find(directory_);
       entry != held().directories.end() && entry->second == ::getpid()) {
