@@ -44,6 +44,10 @@ simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default
 	@HFT_SIMULATION_SEEDS=$${HFT_SIMULATION_SEEDS:-100000} $(PYTHON) -m pytest tests/watchd/monitor/test_simulation.py \
 	  -k no_rule -s $(ARGS)
 
+model: ## the control plane's model within larger bounds (daemons/watchd/model): minutes, gigabytes
+	@deploy/setup.sh test
+	@HFT_MODEL=large $(PYTHON) -m pytest tests/watchd/test_model.py -k larger --timeout 0 -s $(ARGS)
+
 golden: setup ## accept the schema's present layout as the reviewed one
 	@$(PYTHON) -c 'from hft.layout.dtypes import schema; print(schema().golden_text(), end="")' > schema/layout.golden.txt
 
@@ -53,4 +57,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz kill-bench simulate golden metrics clean
+.PHONY: help setup demo test lint bench fuzz kill-bench simulate model golden metrics clean
