@@ -39,6 +39,10 @@ kill-bench: ## how soon a frozen or killed braind is fenced and dead (200 repeti
 	@deploy/setup.sh test
 	@$(PYTHON) bench/kill_latency.py $(ARGS)
 
+soak: ## false kills while both cores are overloaded by other work: SECONDS (default 600)
+	@deploy/setup.sh test
+	@$(PYTHON) bench/overload_soak.py --seconds $${SECONDS:-600} $(ARGS)
+
 simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default 100000)
 	@deploy/setup.sh test
 	@HFT_SIMULATION_SEEDS=$${HFT_SIMULATION_SEEDS:-100000} $(PYTHON) -m pytest tests/watchd/monitor/test_simulation.py \
@@ -57,4 +61,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz kill-bench simulate model golden metrics clean
+.PHONY: help setup demo test lint bench fuzz kill-bench soak simulate model golden metrics clean

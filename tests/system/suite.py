@@ -67,6 +67,7 @@ class Suite:
         self.run, self.control, self.state = (self.directory / name for name in ("run", "control", "state"))
         self.config, self.trigger = self.directory / "hft.toml", self.directory / "trigger"
         self.material, self.people = material, people
+        self.days = 0
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment: dict[str, str] = {}
         self.before: dict[str, list[str]] = {}  # words in front of a daemon's command, e.g. taskset
@@ -160,6 +161,8 @@ class Suite:
             lambda: process.poll() is not None or self.ready(role or name, process.pid),
             lambda: f"{name} is READY: {self.log(role or name)[-2000:]}",
         )
+        if process.poll() == -signal.SIGKILL:
+            raise Interrupted(f"{name} was killed while it started: {self.try_ask('status')}")
         assert process.poll() is None, self.log(role or name)
         return process
 
@@ -168,7 +171,8 @@ class Suite:
         return self.start("standin", "braind")
 
     def play(self) -> Suite:
-        """The day begins, at its own pace, from its first order on."""
+        """A day begins, at its own pace, from its first order on; each is a session of its own."""
+        self.days += 1
         line: Any = self.sections["feedd.feed"]["line_a"]
         self.processes["paperd"] = self.spawn(
             "paperd",
@@ -176,6 +180,7 @@ class Suite:
                 "setpriv", "--pdeathsig=KILL", "--",
                 BIN / "paperd", "replay", "--capture", self.material.day, "--line-a", line,
                 "--line-b", f"127.0.0.1:{free_port()}", "--start-at", "first-order", "--delay", "0",
+                "--session", f"DAY{self.days:07d}",
             ],
         )  # fmt: skip
         return self
@@ -196,13 +201,14 @@ class Suite:
             self.start(braind, "braind")
         return self
 
-    def armed(self, braind: str = "braind") -> Suite:
-        """Whole, cleared if it was killed, armed by alice, and orders flow. Twice, should the machine interrupt."""
-        try:
-            return self._armed(braind)
-        except Interrupted as interrupted:
-            log.warning("armed again: %s", interrupted)
-            return self._armed(braind)
+    def armed(self, braind: str = "braind", tries: int = 2) -> Suite:
+        """Whole, cleared if it was killed, armed by alice, and orders flow. Raises Interrupted at the last try."""
+        for _ in range(tries - 1):
+            try:
+                return self._armed(braind)
+            except Interrupted as interrupted:
+                log.warning("armed again: %s", interrupted)
+        return self._armed(braind)
 
     def _armed(self, braind: str) -> Suite:
         if self.alive("watchd"):
@@ -221,12 +227,20 @@ class Suite:
 
     def clear(self) -> None:
         answer = self.ask("clear", by="alice", reason="understood")
-        assert answer["ok"], answer
+        if not answer["ok"]:
+            raise Interrupted(answer)
         Region.open_writable(str(self.run / "operator/veto"), int(RegionKind.VETO)).set_veto(0)
 
     def wait_until_armable(self) -> None:
+        """Raises Interrupted when somebody dies meanwhile."""
+
+        def armable() -> bool:
+            if not (self.alive("feedd") and self.alive("braind")):
+                raise Interrupted(f"{self.status()}")
+            return not self.status()["arm_blockers"]
+
         wait_until(
-            lambda: not self.status()["arm_blockers"],
+            armable,
             lambda: f"nothing blocks arming: {self.status()['arm_blockers']}\n{self.log('watchd')[-2000:]}",
         )
 

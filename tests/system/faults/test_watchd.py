@@ -145,25 +145,3 @@ def test_a_second_instance_of_each_daemon_refuses_and_names_the_first(armed: Sui
         assert f"already held by pid {armed.pid(name)}" in armed.log("second")
     assert armed.status()["state"] == "armed"
     armed.wait_for_flow()
-
-
-def test_of_an_armed_suite_killed_as_a_whole_the_directories_serve_the_next_one(house: Suite) -> None:
-    """As after a power cut without a boot: stale locks, sockets, regions, an open fence. The real braind, twice."""
-    house.kill("braind")
-    if house.alive("watchd"):
-        house.wait_for_state("killed", "disarmed")
-    suite = house.armed()
-    for name in ("watchd", "feedd", "braind"):
-        suite.signal(name, signal.SIGKILL)
-    for name in ("watchd", "feedd", "braind"):
-        suite.processes[name].wait(30)
-    assert suite.fence()["token"] != 0
-    stale = {name: (suite.run / name / "progress").stat().st_ino for name in ("feedd", "braind")}
-    suite.start_watchd()
-    assert suite.fence()["token"] == 0
-    check_killed(suite, CloseReason.DIED_ARMED, dead=(), alive=["watchd"])
-    suite.start("feedd")
-    suite.start("braind")
-    assert suite.ask("arm", by="alice")["code"] == "refused"
-    assert all((suite.run / name / "progress").stat().st_ino != inode for name, inode in stale.items())
-    suite.armed()
