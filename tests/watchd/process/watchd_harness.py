@@ -167,7 +167,13 @@ class Suite:
         return [event for line in lines if (event := json.loads(line))["event"] == name]
 
     def wait_for_state(self, state: str) -> None:
-        wait_until(lambda: (self.try_ask("status") or {}).get("state") == state, f"the suite is {state}")
+        """In memory and on the disk: a kill does not wait for the latter."""
+
+        def reached() -> bool:
+            status = self.try_ask("status") or {}
+            return status.get("state") == state and status.get("state_durable") is True
+
+        wait_until(reached, f"the suite is {state}")
 
     # -- the end --------------------------------------------------------------------------------------------------
 
