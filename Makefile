@@ -48,6 +48,10 @@ simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default
 	@HFT_SIMULATION_SEEDS=$${HFT_SIMULATION_SEEDS:-100000} $(PYTHON) -m pytest tests/watchd/monitor/test_simulation.py \
 	  -k no_rule -s $(ARGS)
 
+model: ## the control plane's model within larger bounds (daemons/watchd/model): minutes, gigabytes
+	@deploy/setup.sh test
+	@HFT_MODEL=large $(PYTHON) -m pytest tests/watchd/test_model.py -k larger --timeout 0 -s $(ARGS)
+
 golden: setup ## accept the schema's present layout as the reviewed one
 	@$(PYTHON) -c 'from hft.layout.dtypes import schema; print(schema().golden_text(), end="")' > schema/layout.golden.txt
 
@@ -57,4 +61,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz kill-bench soak simulate golden metrics clean
+.PHONY: help setup demo test lint bench fuzz kill-bench soak simulate model golden metrics clean

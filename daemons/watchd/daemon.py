@@ -122,6 +122,8 @@ class Watchd:
         state_directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         state_file = StateFile(state_directory)
         found = _restore(state_file, page["reason"], page["epoch"])
+        if found.kill_reason:
+            writer.set_reason(found.kill_reason)
         alert, environment = config.watchd.alert, dict(os.environ)
         self._scribe = Scribe(
             state_file,

@@ -75,7 +75,8 @@ class Kill:
             return self._end("feedd", view, tracks, settings, actions)
         if view.gateway is not None:
             self.open_orders = view.gateway.open_orders
-            if self._is_drained(view.gateway):
+            # The view of the pass that closed the fence is older than the closing and proves nothing.
+            if view.now_ns > self.started_ns and self._is_drained(view.gateway):
                 self._note("drained", view)
         if "drained" in self.steps_ns and self.culprit != "feedd":
             return True

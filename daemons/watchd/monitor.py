@@ -350,6 +350,8 @@ class Monitor:
     def _advance_closing(self, view: View) -> None:
         """`disarmed` belongs on the disk when the gateway has confirmed that nothing is open, and not before."""
         why, since_ns = self._closing
+        if view.now_ns == since_ns:
+            return  # looked at before the fence was closed: that proves nothing about afterwards
         gateway = view.gateway
         if gateway is not None and gateway.drained == self.epoch and gateway.open_orders == 0:
             self.save_as(SuiteState.DISARMED, view, why.reason, why.detail, why.by, why.uid)

@@ -72,13 +72,8 @@ class Requests:
             return self._refuse(request, f"the suite is {monitor.phase}")
         if not request.by or not request.reason:
             return self._refuse(request, "a named person must stand behind it: --by and --reason")
-        if view.gateway is None:
-            return self._refuse(
-                request,
-                "open orders can not be confirmed: feedd is not running (start it, it is cancel-only)",
-            )
-        if view.gateway.open_orders or not view.gateway.reconciled:
-            return self._refuse(request, f"{view.gateway.open_orders} orders are open or unknown")
+        if problem := _unsettled(view):
+            return self._refuse(request, problem)
         self._wait(request)
         return monitor.save_as(
             SuiteState.DISARMED, view, int(CloseReason.DISARMED), request.reason, request.by, request.uid
@@ -120,6 +115,18 @@ class Requests:
         self._refuse(
             request, "there is no venue session in this build, so there are no orders; it arrives with them"
         )
+
+
+def _unsettled(view: View) -> str:
+    """What keeps a killed suite from being cleared; "" = nothing is open and nothing is on its way out."""
+    gateway = view.gateway
+    if gateway is None:
+        return "open orders can not be confirmed: feedd is not running (start it, it is cancel-only)"
+    if gateway.open_orders or not gateway.reconciled:
+        return f"{gateway.open_orders} orders are open or unknown"
+    # A watchd that died in the middle of a kill left `killed` without having waited for a gateway thread that stands
+    # still between its look and its send.
+    return "the gateway has not seen yet that the fence is closed" if gateway.fence_open else ""
 
 
 def _verdict(reason: Any, request: Request) -> Verdict:

@@ -17,6 +17,20 @@ class Restored:
     record: StateRecord
     durable: bool
 
+    @property
+    def kill_reason(self) -> int:
+        """What the closed fence page must say from now on when the suite is killed, 0 when it is not.
+
+        A clear whose fsync fails behind its rename is refused, but leaves `disarmed` under the file's name. A watchd
+        that dies before it has written `killed` again must not be followed by one that believes the file.
+        """
+        if self.record.state is not SuiteState.KILLED:
+            return 0
+        named = [
+            reason for reason in CloseReason if reason.name.lower() == self.record.reason and is_kill(reason)
+        ]
+        return int(named[0] if named else CloseReason.OPERATOR)
+
 
 def restored(
     record: StateRecord | None, problem: str, fence_reason: int, fence_epoch: int, wall_ns: int

@@ -60,6 +60,11 @@ class RingFollower:
     def lag_records(self) -> int:
         return self._reader.lag_records if self._reader else 0
 
+    @property
+    def pressed(self) -> bool:
+        """An eighth of the ring is waiting."""
+        return self._region is not None and self.lag_records > self._region.capacity_records // 8
+
     def ends(self) -> list[NDArray[np.void]]:
         """What a PASS block says of this stream: where it stands, and where generations it has left ended."""
         ended, self._ended = self._ended, []

@@ -93,9 +93,7 @@ class Journal:
         if not any(len(segment.headers) for segment in self.segments):
             raise JournalError(f"{path}: no journal there (no sound block in any *.journal)")
         self.headers: NDArray[np.void] = np.concatenate([segment.headers for segment in self.segments])
-        self._places = [
-            (segment, index) for segment in self.segments for index in range(len(segment.headers))
-        ]
+        self._starts = np.cumsum([0, *(len(segment.headers) for segment in self.segments)])
 
     @property
     def torn_bytes(self) -> int:
@@ -123,8 +121,13 @@ class Journal:
 
     def all_blocks(self) -> Iterator[Block]:
         """Every block, in the order they were written."""
-        for header, (segment, index) in zip(self.headers, self._places, strict=True):
-            yield Block(header, segment, index)
+        for place in range(len(self.headers)):
+            yield self._block(place)
+
+    def _block(self, place: int) -> Block:
+        """By its place in `headers`."""
+        at = int(np.searchsorted(self._starts, place, side="right")) - 1
+        return Block(self.headers[place], self.segments[at], place - int(self._starts[at]))
 
     def blocks(self, stream: int, generation: int | None = None) -> Iterator[Block]:
         """The stream's blocks in the order they were written."""
@@ -132,8 +135,7 @@ class Journal:
         if generation is not None:
             chosen &= self.headers["generation"] == generation
         for at in np.flatnonzero(chosen):
-            segment, index = self._places[at]
-            yield Block(self.headers[at], segment, index)
+            yield self._block(int(at))
 
     def generations(self, stream: int) -> list[int]:
         """Of a stream of records, in the order they appear."""
@@ -178,7 +180,7 @@ class Journal:
 
     def _ends_of(self, place: int, key: tuple[int, int]) -> list[int]:
         """What the PASS block at `place` says of one stream and generation."""
-        records = Block(self.headers[place], *self._places[place]).records()
+        records = self._block(place).records()
         chosen = (records["stream"] == key[0]) & (records["generation"] == key[1])
         return [int(end) for end in records["last_sequence"][chosen]]
 
@@ -190,7 +192,7 @@ class Journal:
             places = np.flatnonzero(keys == row)
             spans[int(row["stream"]), int(row["generation"])] = int(places[0]), int(places[-1])
         for place in np.flatnonzero(self.headers["stream"] == int(JournalStream.LOST)):
-            for loss in Block(self.headers[place], *self._places[place]).records():
+            for loss in self._block(int(place)).records():
                 key = int(loss["stream"]), int(loss["generation"])
                 first, last = spans.get(key, (int(place), int(place)))
                 spans[key] = min(first, int(place)), max(last, int(place))

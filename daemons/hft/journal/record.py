@@ -35,8 +35,9 @@ EXIT_CLEAN, EXIT_FULL = 0, 3
 EXIT_SYSTEM, EXIT_DIRECTORY, EXIT_DISK, EXIT_ALREADY_RUNNING, EXIT_CONFIG = 71, 73, 74, 75, 78
 
 SEGMENT_BYTES_MIN = 1 << 20
-# Between two passes: as quick as the smallest ring needs, without keeping a core busy.
-PAUSE_S = 0.002
+# Few large blocks rather than many small ones: what waits is safe in its ring, which is looked at more often.
+PASS_INTERVAL_S = 0.05
+LOOK_INTERVAL_S = 0.002
 STATUS_INTERVAL_S = 1.0
 # At the end the rings are read until they give nothing, or for this long.
 DRAIN_S_MAX = 2.0
@@ -161,7 +162,9 @@ def _passes(
             if now >= next_status:
                 next_status = now + STATUS_INTERVAL_S
                 notifier.notify("STATUS=" + _status(recorder, limits))
-            time.sleep(PAUSE_S)
+            next_pass = now + PASS_INTERVAL_S
+            while not (stopped() or recorder.pressed()) and time.monotonic() < next_pass:
+                time.sleep(LOOK_INTERVAL_S)
 
 
 def _status(recorder: Recorder, limits: Limits) -> str:

@@ -96,6 +96,10 @@ class Recorder:
         self._writer.sync_if_due(monotonic_ns())
         return blocks
 
+    def pressed(self) -> bool:
+        """Whether a ring has so much waiting that the next pass should not."""
+        return any(ring.pressed for ring in self._followers.rings)
+
     def close(self) -> None:
         """All of it on the medium. Raises JournalBroken."""
         self._writer.close()

@@ -47,7 +47,7 @@ TEST_F(GatewayFenceTest, a_closed_fence_refuses_from_the_next_intent_on) {
 }
 
 TEST_F(GatewayFenceTest, an_order_sent_into_a_closing_fence_is_counted_as_in_the_window) {
-  arm();
+  arm_and_look();
   ManualClock::before_reading(3, [this] { close(); });
   EXPECT_EQ(RefusalReason::NONE, answer());
   EXPECT_EQ(1u, stats_.in_window.value());

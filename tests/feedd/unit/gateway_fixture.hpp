@@ -14,7 +14,8 @@
 
 namespace hft::feedd {
 
-// The agent reads the clock once a round, once before it judges an intent, and once more when it has "sent" it.
+// The agent reads the clock once a round, once before it judges an intent, and once more when it has "sent" it; a look
+// that finds the fence opened reads it once more.
 struct ManualClock {
   static inline std::uint64_t now_ns = 0;
   static inline unsigned reads = 0;
@@ -152,6 +153,11 @@ class GatewayFenceTest : public GatewayTest {
     return fence_token(epoch, state_.generation(), intents_.generation());
   }
   void arm(std::uint64_t epoch = EPOCH) { writer_.open(epoch, token(epoch), ManualClock::now_ns + LEASE_NS); }
+  // So that the next reading of the clock is not that of the look which finds it opened.
+  void arm_and_look() {
+    arm();
+    agent_->do_work();
+  }
   void close() { writer_.close(static_cast<std::uint64_t>(schema::CloseReason::OPERATOR), ManualClock::now_ns); }
   schema::RefusalReason answer(std::uint64_t epoch = EPOCH) { return answer_to(*producer_, intent(++last_id_, epoch)); }
   schema::RefusalReason answer(const schema::OrderIntent& sent) { return answer_to(*producer_, sent); }

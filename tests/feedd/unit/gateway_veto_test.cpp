@@ -11,15 +11,17 @@ using schema::VetoReason;
 using GatewayVetoTest = GatewayFenceTest;
 
 TEST_F(GatewayVetoTest, a_lapse_a_veto_and_another_epoch_right_after_the_send_are_in_the_window_too) {
-  arm();
+  arm_and_look();
   ManualClock::before_reading(3, [this] { veto_.set_veto(1); });
   EXPECT_EQ(RefusalReason::NONE, answer());
   EXPECT_EQ(1u, stats_.in_window.value());
   veto_.set_veto(0);
+  agent_->do_work();
   ManualClock::before_reading(3, [this] { intents_.set_veto(2); });
   EXPECT_EQ(RefusalReason::NONE, answer());
   EXPECT_EQ(2u, stats_.in_window.value());
   intents_.set_veto(0);
+  agent_->do_work();
   ManualClock::before_reading(3, [this] {
     close();
     arm(EPOCH + 1);
@@ -33,7 +35,7 @@ TEST_F(GatewayVetoTest, a_lapse_a_veto_and_another_epoch_right_after_the_send_ar
 }
 
 TEST_F(GatewayVetoTest, a_pause_right_after_the_send_is_not_in_the_window) {
-  arm();
+  arm_and_look();
   ManualClock::before_reading(3, [this] { writer_.pause_all(true); });
   EXPECT_EQ(RefusalReason::NONE, answer());
   EXPECT_EQ(0u, stats_.in_window.value());
@@ -143,7 +145,7 @@ TEST_F(GatewayVetoTest, the_time_from_a_closing_to_the_look_that_sees_it_is_meas
 }
 
 TEST_F(GatewayVetoTest, the_cost_of_the_checks_is_measured_for_orders_that_pass) {
-  arm();
+  arm_and_look();
   ManualClock::before_reading(3, [] { ManualClock::now_ns += 40; });
   EXPECT_EQ(RefusalReason::NONE, answer());
   EXPECT_EQ(RefusalReason::WRONG_EPOCH, answer(1));

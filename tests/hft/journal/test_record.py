@@ -150,7 +150,7 @@ def test_killed_at_random_it_goes_on_where_it_was_and_the_journal_is_whole(recor
         stop.set()
         thread.join()
     recording = record().ready()
-    recording.wait_for("recorder_passes_total", 50)
+    recording.wait_for("recorder_passes_total", 10)
     assert recording.end()[0] == 0
     journal = Journal(recording.out, use_index=False)
     assert verify(journal).problems == []

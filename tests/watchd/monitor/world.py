@@ -185,6 +185,7 @@ class World:
         if self.fence.token:
             self.fence.token, self.fence.reason = 0, int(CloseReason.DIED_ARMED)
         found = restored(self.disk.record, "missing", self.fence.reason, self.fence.epoch, 0)
+        self.fence.reason = found.kill_reason or self.fence.reason
         self.disk.queue.clear()
         self._requests, self._completions = [], []
         self.monitor = Monitor(

@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 from watchd_harness import Suite, wait_until
 
+from hft.layout.dtypes import CloseReason
 from hft.regions import monotonic_ns
+from watchd.state_file import StateFile
 from watchd.states import SuiteState
 
 
@@ -46,6 +49,13 @@ def test_armed_it_closes_the_fence_before_it_ends_and_leaves_disarmed(suite: Sui
         SuiteState.DISARMED,
         "stopped",
     )
+
+
+def test_a_suite_that_is_found_killed_is_killed_on_the_fence_page_too(suite: Suite) -> None:
+    StateFile(suite.state).save(replace(suite.record(), state=SuiteState.KILLED, reason="loop_silent"))
+    assert not (suite.run / "watchd" / "fence").exists()
+    suite.start()
+    assert suite.fence()["reason"] == int(CloseReason.LOOP_SILENT)
 
 
 def test_killed_armed_it_leaves_armed_behind_and_the_next_one_kills(suite: Suite) -> None:

@@ -6,6 +6,7 @@
 // to epoch, feedd generation (gateway.state's) and intents generation, so a restarted feedd or a queue that
 // watchd has not seen does not inherit it. Renewing the lease never touches the token.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -85,6 +86,9 @@ class FenceWriter {
     if (load(fence_detail::TOKEN) == 0) return;
     store(fence_detail::CLOSED_TS_NS, now_ns);
     store(fence_detail::TOKEN, 0);  // pairs with the acquire load in FenceView::token
+    // What the gateway says of itself is read after this. Pairs with the fence in the gateway's FenceWatch::look: a
+    // gateway that did not see this closing has said `fence_open`, and `drained` of this epoch no more.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     store(fence_detail::REASON, reason);
     store(fence_detail::LEASE, 0);
   }

@@ -1,5 +1,7 @@
 #include "gateway/fence_watch.hpp"
 
+#include <atomic>
+
 #include "gateway/state_words.hpp"
 
 namespace hft::feedd {
@@ -29,13 +31,29 @@ FenceWatch::FenceWatch(Region& state, GatewayStats& stats, Clock clock) noexcept
 
 void FenceWatch::set_intents(const Region* intents) noexcept { intents_ = intents; }
 
+// A fence that opens is told before anything may go out, and then looked at anew: watchd takes `fence_open` 0, and
+// `drained` of an epoch that it closed, for proof that nothing is on its way. With the look that made us tell it, a
+// whole disarming fits between that look and the telling (TOLD_LATE in daemons/watchd/model).
 FenceSnapshot FenceWatch::look(std::uint64_t now_ns) noexcept {
+  const bool was_open = reported_.open != 0;
+  FenceSnapshot seen = gather(now_ns);
+  report(seen, now_ns);
+  if (was_open || reported_.open == 0) return seen;
+  // Pairs with the fence in FenceWriter::close: this second look sees the closing, or whoever closed sees what was
+  // told.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  now_ns = clock_();
+  seen = gather(now_ns);
+  report(seen, now_ns);
+  return seen;
+}
+
+FenceSnapshot FenceWatch::gather(std::uint64_t now_ns) noexcept {
   FenceSnapshot seen = snapshot_of(fence_);
   seen.token_of_ours = token_of_ours(seen.epoch);
   if (operator_veto_ != nullptr) seen.operator_veto = operator_veto_->veto();
   if (intents_ != nullptr) seen.braind_veto = intents_->veto();
   latch(seen, now_ns);
-  report(seen, now_ns);
   return seen;
 }
 

@@ -38,6 +38,7 @@ class FenceWatch {
     std::uint64_t token = 0, epoch = 0, vetoes = 0, open = 0, drained = 0;
   };
 
+  FenceSnapshot gather(std::uint64_t now_ns) noexcept;
   [[nodiscard]] std::uint64_t token_of_ours(std::uint64_t epoch) noexcept;
   void latch(FenceSnapshot& seen, std::uint64_t now_ns) noexcept;
   void set_latched(std::uint64_t epoch) noexcept;
