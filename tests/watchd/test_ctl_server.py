@@ -250,18 +250,24 @@ def test_a_flood_is_worked_off_in_bounded_portions(server: CtlServer, connect: C
     assert max(len(server.poll()) for _ in range(3)) <= CLIENTS_MAX + ctl_server.ACCEPTED_PER_POLL_MAX
 
 
+def _use_up_descriptors(stack: ExitStack) -> None:
+    """No descriptor is free until `stack` is closed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(highest + 32, soft), hard))
+    with suppress(OSError):
+        while True:
+            stack.callback(os.close, os.open("/dev/null", os.O_RDONLY))
+
+
 def test_without_a_free_descriptor_an_idle_client_makes_room(server: CtlServer, connect: Callable) -> None:
     idle = connect()
     server.poll()
     client = connect()
     client.send(_request("kill"))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
-        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        with suppress(OSError):
-            while True:
-                stack.callback(os.close, os.open("/dev/null", os.O_RDONLY))
+        _use_up_descriptors(stack)
         requests = server.poll()
     assert [request.verb for request in requests] == ["kill"]
     assert idle.recv(1) == b""
@@ -269,13 +275,8 @@ def test_without_a_free_descriptor_an_idle_client_makes_room(server: CtlServer, 
 
 def test_without_any_descriptor_who_connects_is_hung_up_on(server: CtlServer, connect: Callable) -> None:
     client = connect()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
-        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        with suppress(OSError):
-            while True:
-                stack.callback(os.close, os.open("/dev/null", os.O_RDONLY))
+        _use_up_descriptors(stack)
         assert server.poll() == []
         assert client.recv(1) == b""
     later = connect()
