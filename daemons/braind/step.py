@@ -119,6 +119,7 @@ def fill_intent(
     intent["market_generation"] = market_generation
     intent["updates_seq"] = counts[_UPDATES_SEQ]
     intent["market_publish_ts_ns"] = event["publish_ts_ns"]
+    intent["market_receive_ts_ns"] = event["receive_ts_ns"]
     intent["instrument_id"] = event["instrument_id"]
     intent["action"] = order[ACTION]
     intent["side"] = order[SIDE]

@@ -31,7 +31,9 @@ class FeeddSide:
             str(folder / "market.board"), RegionKind.MARKET_BOARD, 64, BOARD_ENTRY.itemsize,
             peer_generation=self.ring.generation,
         )  # fmt: skip
-        self.updates = Region.create(str(folder / "updates.ring"), RegionKind.UPDATES_RING, 1 << 10, 128)
+        self.updates = Region.create(
+            str(folder / "updates.ring"), RegionKind.UPDATES_RING, 1 << 10, ORDER_UPDATE.itemsize
+        )
         self.gateway = Region.create(
             str(folder / "gateway.state"), RegionKind.GATEWAY_STATE, 1, dtype("GatewayState").itemsize
         )

@@ -20,6 +20,7 @@ from hft.layout.dtypes import (
     LOOP_INPUT,
     MARKET_EVENT,
     ORDER_INTENT,
+    ORDER_UPDATE,
     SNAPSHOT,
     EventKind,
     JournalStream,
@@ -133,7 +134,9 @@ class Run:
         self.market = Region.create(
             str(folder / "market.ring"), RegionKind.MARKET_RING, self._ring_records, 128
         )
-        self.updates = Region.create(str(folder / "updates.ring"), RegionKind.UPDATES_RING, 1024, 128)
+        self.updates = Region.create(
+            str(folder / "updates.ring"), RegionKind.UPDATES_RING, 1024, ORDER_UPDATE.itemsize
+        )
         self.board = Region.create(
             str(folder / "market.board"), RegionKind.MARKET_BOARD, 64, BOARD_ENTRY.itemsize,
             peer_generation=self.market.generation,

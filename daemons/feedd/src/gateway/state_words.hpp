@@ -21,8 +21,22 @@ enum StateWord : std::size_t {
   EPOCH_LATCHED,
   FENCE_OPEN,
   RECONCILED,
+  VENUE_SESSION,
+  UNACKNOWLEDGED,
+  ORDERS_SENT,
+  CANCELS_SENT,
+  SENT_AFTER_CLOSE,
+  SENT_IN_WINDOW,
+  OPEN_AT_CLOSE,
+  CLOSE_SEEN_TS_NS,
+  LAST_CANCEL_TS_NS,
+  DRAINED_TS_NS,
+  LIMITS_SEQUENCE,
+  REALIZED_VALUE,
+  MARKED_VALUE,
+  CANCEL_ALL_DONE,
 };
-static_assert(sizeof(schema::GatewayState) == 32 * sizeof(std::uint64_t));
+static_assert(sizeof(schema::GatewayState) == 64 * sizeof(std::uint64_t));
 
 inline void store_word(Region& state, StateWord word, std::uint64_t value) noexcept {
   // Release: a reader that sees the watermark sees the updates up to it.

@@ -28,7 +28,7 @@ void pause() noexcept {
 
 // Spins for an interval before each event, so that its reader has long been waiting for it; a writer that was
 // preempted goes on at its pace and does not catch up.
-void publish_paced(RingWriter<Record128>& writer, std::uint64_t count, std::uint64_t interval_ns) noexcept {
+void publish_paced(RingWriter<RingRecord<128>>& writer, std::uint64_t count, std::uint64_t interval_ns) noexcept {
   schema::MarketEvent event;
   event.mutate_kind(schema::EventKind::TICK);
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -37,7 +37,7 @@ void publish_paced(RingWriter<Record128>& writer, std::uint64_t count, std::uint
     while ((now_ns = monotonic_ns()) < due_ns) pause();
     event.mutate_match_number(now_ns);
     event.mutate_publish_ts_ns(monotonic_ns());
-    Record128 record;
+    RingRecord<128> record;
     std::memcpy(&record, &event, sizeof record);
     writer.publish(record);
   }

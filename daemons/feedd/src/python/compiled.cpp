@@ -40,9 +40,8 @@ std::int32_t hft_intent_push(std::uint64_t handle, std::uint64_t intent_address)
 }
 
 std::uint64_t hft_ring_publish(std::uint64_t handle, std::uint64_t record_address) noexcept {
-  hft::python::Record128 record;
-  std::memcpy(static_cast<void*>(&record), reinterpret_cast<const void*>(record_address), sizeof record);
-  return reinterpret_cast<hft::RingWriter<hft::python::Record128>*>(handle)->publish(record);
+  return reinterpret_cast<hft::python::RingWriterHandle*>(handle)->publish(
+      reinterpret_cast<const void*>(record_address));
 }
 
 void hft_histogram_record(std::uint64_t value_address, std::uint64_t value) noexcept {

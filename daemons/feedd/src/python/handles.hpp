@@ -6,6 +6,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <string>
+#include <variant>
 
 #include "feedd/queue.hpp"
 #include "feedd/region.hpp"
@@ -44,14 +45,44 @@ struct RingReaderHandle {
   }
 };
 
-// Any record of 128 bytes: market events, updates, intents, inputs.
-struct Record128 {
-  std::uint64_t words[16];
+// Any record of a ring: market events, intents and inputs are of 128 bytes, updates of 256.
+template <std::size_t Bytes>
+struct RingRecord {
+  std::uint64_t words[Bytes / sizeof(std::uint64_t)];
 };
-static_assert(sizeof(Record128) == sizeof(schema::MarketEvent));
-static_assert(sizeof(Record128) == sizeof(schema::OrderUpdate));
-static_assert(sizeof(Record128) == sizeof(schema::OrderIntent));
-static_assert(sizeof(Record128) == sizeof(schema::LoopInput));
+static_assert(sizeof(schema::MarketEvent) == 128);
+static_assert(sizeof(schema::OrderIntent) == 128);
+static_assert(sizeof(schema::LoopInput) == 128);
+static_assert(sizeof(schema::OrderUpdate) == 256);
+
+// The writer of a ring of either record, and what compiled Python publishes through.
+class RingWriterHandle {
+ public:
+  RingWriterHandle(Region& region, std::uint64_t after_sequence)
+      : writer_(region.header().record_bytes() == 256 ? Writer(RingWriter<RingRecord<256>>(region, after_sequence))
+                                                      : Writer(RingWriter<RingRecord<128>>(region, after_sequence))) {}
+
+  [[nodiscard]] std::size_t record_bytes() const noexcept { return writer_.index() == 0 ? 128 : 256; }
+  [[nodiscard]] std::uint64_t sequence() const noexcept {
+    return std::visit([](const auto& writer) { return writer.sequence(); }, writer_);
+  }
+  // `record`: record_bytes() of them.
+  std::uint64_t publish(const void* record) noexcept {
+    return std::visit([record](auto& writer) { return publish_by(writer, record); }, writer_);
+  }
+
+ private:
+  using Writer = std::variant<RingWriter<RingRecord<128>>, RingWriter<RingRecord<256>>>;
+
+  template <std::size_t Bytes>
+  static std::uint64_t publish_by(RingWriter<RingRecord<Bytes>>& writer, const void* record) noexcept {
+    RingRecord<Bytes> copy;
+    std::memcpy(&copy, record, Bytes);
+    return writer.publish(copy);
+  }
+
+  Writer writer_;
+};
 
 inline void require_kind(const Region& region, std::initializer_list<schema::RegionKind> kinds) {
   for (const schema::RegionKind kind : kinds) {

@@ -12,7 +12,7 @@ namespace hft::python {
 namespace {
 
 using schema::RegionKind;
-using Writer = RingWriter<Record128>;
+using Writer = RingWriterHandle;
 
 void construct_reader(RingReaderHandle* self, const Region& region, std::uint64_t cursor) {
   require_kind(region,
@@ -29,13 +29,21 @@ void construct_writer(Writer* self, Region& region, std::uint64_t after_sequence
   }
 }
 
+std::uint64_t publish(Writer& writer, nb::handle record) {
+  const Buffer buffer(record, PyBUF_SIMPLE);
+  if (buffer.size_bytes() != writer.record_bytes()) {
+    throw nb::value_error(("a record of " + std::to_string(writer.record_bytes()) + " bytes expected").c_str());
+  }
+  return writer.publish(buffer.data());
+}
+
 std::uint64_t publish_many(Writer& writer, nb::handle records) {
   const Buffer buffer(records, PyBUF_C_CONTIGUOUS);
-  if (buffer.size_bytes() % sizeof(Record128) != 0) throw nb::value_error("records of 128 bytes expected");
-  for (std::size_t offset = 0; offset < buffer.size_bytes(); offset += sizeof(Record128)) {
-    Record128 record;
-    std::memcpy(&record, buffer.data() + offset, sizeof record);
-    writer.publish(record);
+  if (buffer.size_bytes() % writer.record_bytes() != 0) {
+    throw nb::value_error(("records of " + std::to_string(writer.record_bytes()) + " bytes expected").c_str());
+  }
+  for (std::size_t offset = 0; offset < buffer.size_bytes(); offset += writer.record_bytes()) {
+    writer.publish(buffer.data() + offset);
   }
   return writer.sequence();
 }
@@ -67,11 +75,9 @@ void bind_rings(nb::module_& module) {
       .def_prop_ro("lost_records", [](const RingReaderHandle& self) { return self.ring.lost_records(); })
       .def_prop_ro("lag_records", [](const RingReaderHandle& self) { return self.ring.lag_records(); })
       .def_prop_ro("address", [](const RingReaderHandle& self) { return reinterpret_cast<std::uintptr_t>(&self); });
-  nb::class_<Writer>(module, "RingWriter", "The writer of a ring of 128-byte records.")
+  nb::class_<Writer>(module, "RingWriter", "The writer of a ring.")
       .def("__init__", &construct_writer, "region"_a, "after_sequence"_a = 0, nb::keep_alive<1, 2>())
-      .def(
-          "publish", [](Writer& self, nb::handle record) { return self.publish(record_from<Record128>(record)); },
-          "record"_a)
+      .def("publish", &publish, "record"_a)
       .def("publish_many", &publish_many, "records"_a)
       .def_prop_ro("sequence", &Writer::sequence)
       .def_prop_ro("address", [](const Writer& self) { return reinterpret_cast<std::uintptr_t>(&self); });

@@ -88,6 +88,10 @@ std::uint32_t schema_record_bytes(schema::RegionKind kind) {
     case schema::RegionKind::INPUTS_RING: return sizeof(schema::LoopInput);
     case schema::RegionKind::IDENTITY:
     case schema::RegionKind::CHECKPOINT: return sizeof(schema::Snapshot);
+    case schema::RegionKind::GATEWAY_POSITIONS: return sizeof(schema::GatewayPosition);
+    case schema::RegionKind::GATEWAY_ORDERS: return sizeof(schema::GatewayOrder);
+    case schema::RegionKind::LIMITS: return sizeof(schema::Limits);
+    case schema::RegionKind::COMMANDS: return sizeof(schema::Commands);
     case schema::RegionKind::NONE: break;
   }
   return 0;
