@@ -253,7 +253,7 @@ def test_a_flood_is_worked_off_in_bounded_portions(server: CtlServer, connect: C
 def _use_up_descriptors(stack: ExitStack) -> None:
     """No descriptor is free until `stack` is closed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
     stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(highest + 32, soft), hard))
     with suppress(OSError):
