@@ -89,12 +89,61 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     busy_poll_us: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
+class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
+    """The venue's order entry."""
+
+    venue: str = ""
+    username: str = "HFT001"
+    session: str = ""
+    firm: str = ""
+    trades_as: Literal["principal", "agency", "riskless_principal"] = "principal"
+    orders: Annotated[int, Meta(ge=16, le=65536)] = 4096
+    heartbeat_ms: Annotated[int, Meta(ge=10, le=60_000)] = 1000
+    silence_ms: Annotated[int, Meta(ge=20, le=120_000)] = 15_000
+    login_timeout_ms: Annotated[int, Meta(ge=100, le=120_000)] = 10_000
+    reconnect_ms: Annotated[int, Meta(ge=10, le=60_000)] = 1000
+    reconnect_ms_max: Annotated[int, Meta(ge=10, le=600_000)] = 30_000
+    positions_file: str = ""
+
+
 class Feedd(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Feedd's own sections; it checks them itself as well."""
 
     idle: Idle = "spin"
     capacity: Capacity = Capacity()
     feed: Feed
+    gateway: Gateway = Gateway()
+
+
+class InstrumentRisk(Struct, frozen=True, forbid_unknown_fields=True):
+    """An instrument's own limits; None: those of [risk] alone."""
+
+    order_quantity_max: Annotated[int, Meta(ge=0, le=999_999)] | None = None
+    order_notional_max: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+    position_max: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+
+
+class Risk(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway's hard limits: an absent one is 0, and 0 refuses. Notional and loss in whole currency units."""
+
+    symbols: Annotated[tuple[str, ...], Meta(max_length=256)] = ()
+    order_quantity_max: Annotated[int, Meta(ge=0, le=999_999)] = 0
+    order_notional_max: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    position_max: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    gross_notional_max: Annotated[int, Meta(ge=0, le=10**11)] = 0
+    open_orders_max: Annotated[int, Meta(ge=0, le=65536)] = 0
+    unacknowledged_max: Annotated[int, Meta(ge=0, le=65536)] = 0
+    loss_max: Annotated[int, Meta(ge=0, le=10**10)] = 0
+    price_collar_bps: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    book_age_ms_max: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    intent_age_us_max: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    duplicate_window_us: Annotated[int, Meta(ge=0, le=60_000_000)] = 0
+    messages_per_s: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    message_burst: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    cancel_reserve: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    price_tick: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    lot: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    instruments: dict[str, InstrumentRisk] = {}
 
 
 class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,6 +200,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     run: Run = Run()
     cores: Cores = Cores()
     feedd: Feedd
+    risk: Risk = Risk()
     watchd: Watchd = Watchd()
     braind: Braind | None = None  # None: the file has no [braind], feedd runs alone
 
@@ -172,16 +222,32 @@ def parse(text: str) -> Config:
         raise ConfigError("", f"not TOML: {error}") from error
     for key in ("feedd", "feedd.feed"):  # so that a missing section is named by the key it lacks
         _section(tree, key)
-    try:
-        config = msgspec.convert(tree, Config, strict=True)
-    except msgspec.ValidationError as error:
-        raise _named(str(error)) from None
+    config = _converted(tree)
     _check_run(config)
     _check_feed(config.feedd.feed)
+    _check_gateway(config.feedd.gateway)
+    _check_risk(config.risk, config.feedd.gateway.orders)
     _check_watchd(config)
     if config.braind is not None:
         _check_braind(config.braind)
     return config
+
+
+def _converted(tree: dict[str, Any]) -> Config:
+    try:
+        return msgspec.convert(tree, Config, strict=True)
+    except msgspec.ValidationError as error:
+        if "[...]" not in str(error):
+            raise _named(str(error)) from None
+    # msgspec does not name the key of a table whose names are the user's: each is tried alone.
+    for symbol, table in tree["risk"]["instruments"].items():
+        try:
+            msgspec.convert(table, InstrumentRisk, strict=True)
+        except msgspec.ValidationError as error:
+            named = _named(str(error))
+            key = f"risk.instruments.{symbol}" + (f".{named.key}" if named.key else "")
+            raise ConfigError(key, named.problem) from None
+    raise AssertionError("refused as a whole, but not in its parts")
 
 
 def _section(tree: dict[str, Any], key: str) -> None:
@@ -250,6 +316,43 @@ def _check_feed(feed: Feed) -> None:
         )
 
 
+def _check_gateway(gateway: Gateway) -> None:
+    if gateway.venue:
+        _check_endpoint("feedd.gateway.venue", gateway.venue)
+    for name, pattern, wanted in (
+        ("username", r"[A-Za-z0-9]{1,6}", "1 to 6 letters and digits"),
+        ("session", r"[A-Za-z0-9]{0,10}", "at most 10 letters and digits"),
+        ("firm", r"([A-Za-z0-9]{4})?", "4 letters and digits"),
+    ):
+        if not re.fullmatch(pattern, getattr(gateway, name), re.ASCII):
+            raise ConfigError(f"feedd.gateway.{name}", f'"{getattr(gateway, name)}" is not {wanted}')
+    _check_power_of_two("feedd.gateway.orders", gateway.orders)
+    if gateway.silence_ms < 2 * gateway.heartbeat_ms:
+        raise ConfigError(
+            "feedd.gateway.silence_ms",
+            f"{gateway.silence_ms} is less than two heartbeats (feedd.gateway.heartbeat_ms)",
+        )
+    if gateway.reconnect_ms_max < gateway.reconnect_ms:
+        raise ConfigError(
+            "feedd.gateway.reconnect_ms_max",
+            f"{gateway.reconnect_ms_max} is less than feedd.gateway.reconnect_ms",
+        )
+    if gateway.positions_file:
+        _check_absolute("feedd.gateway.positions_file", gateway.positions_file)
+
+
+def _check_risk(risk: Risk, orders: int) -> None:
+    _check_symbols("risk.symbols", risk.symbols)
+    for name in ("open_orders_max", "unacknowledged_max"):
+        if getattr(risk, name) > orders:
+            raise ConfigError(f"risk.{name}", f"{getattr(risk, name)} is more than feedd.gateway.orders")
+    if risk.cancel_reserve > risk.message_burst:
+        raise ConfigError("risk.cancel_reserve", f"{risk.cancel_reserve} is more than risk.message_burst")
+    for symbol in risk.instruments:
+        if symbol not in risk.symbols:
+            raise ConfigError(f"risk.instruments.{symbol}", "is not one of risk.symbols")
+
+
 def _check_watchd(config: Config) -> None:
     watchd, run = config.watchd, config.run
     _check_absolute("watchd.state_directory", watchd.state_directory)
@@ -286,16 +389,21 @@ def _check_braind(braind: Braind) -> None:
         raise ConfigError("braind.model", "empty")
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", braind.strategy, re.ASCII):
         raise ConfigError("braind.strategy", f'"{braind.strategy}" is not module:Class')
-    seen: set[str] = set()
-    for index, symbol in enumerate(braind.symbols):
-        key = f"braind.symbols[{index}]"
-        if not re.fullmatch(r"[!-~]{1,16}", symbol):
-            raise ConfigError(key, f'"{symbol}" is not a symbol (1 to 16 printable ASCII characters)')
-        if symbol in seen:
-            raise ConfigError(key, f'"{symbol}" is named twice')
-        seen.add(symbol)
+    _check_symbols("braind.symbols", braind.symbols)
     _check_power_of_two("braind.intents_ring_records", braind.intents_ring_records)
     _check_power_of_two("braind.inputs_ring_records", braind.inputs_ring_records)
+
+
+def _check_symbols(key: str, symbols: tuple[str, ...]) -> None:
+    seen: set[str] = set()
+    for index, symbol in enumerate(symbols):
+        if not re.fullmatch(r"[!-~]{1,16}", symbol):
+            raise ConfigError(
+                f"{key}[{index}]", f'"{symbol}" is not a symbol (1 to 16 printable ASCII characters)'
+            )
+        if symbol in seen:
+            raise ConfigError(f"{key}[{index}]", f'"{symbol}" is named twice')
+        seen.add(symbol)
 
 
 def _check_power_of_two(key: str, value: int) -> None:

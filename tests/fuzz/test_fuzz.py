@@ -66,7 +66,7 @@ def config_seeds() -> Iterator[bytes]:
 TARGETS: dict[str, tuple[Callable[[], Iterator[bytes]], int]] = {
     "moldudp64": (moldudp64_seeds, 320),
     "itch50": (itch50_seeds, 320),
-    "config": (config_seeds, 6000),
+    "config": (config_seeds, 12_000),
 }
 """Target: its seeds, the longest input in bytes."""
 

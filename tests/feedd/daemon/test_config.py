@@ -120,6 +120,42 @@ REFUSALS = [
     ("receive buffer below range", "[feedd.feed]", "[feedd.feed]\nreceive_buffer_bytes = 65535",
      "feedd.feed.receive_buffer_bytes"),
     ("busy poll above range", "[feedd.feed]", "[feedd.feed]\nbusy_poll_us = 1001", "feedd.feed.busy_poll_us"),
+    ("venue has no port", "[feedd.feed]", '[feedd.gateway]\nvenue = "10.0.0.1"\n[feedd.feed]',
+     "feedd.gateway.venue"),
+    ("user name too long", "[feedd.feed]", '[feedd.gateway]\nusername = "ABCDEFG"\n[feedd.feed]',
+     "feedd.gateway.username"),
+    ("no user name", "[feedd.feed]", '[feedd.gateway]\nusername = ""\n[feedd.feed]',
+     "feedd.gateway.username"),
+    ("session with a space", "[feedd.feed]", '[feedd.gateway]\nsession = "A B"\n[feedd.feed]',
+     "feedd.gateway.session"),
+    ("firm of three letters", "[feedd.feed]", '[feedd.gateway]\nfirm = "ABC"\n[feedd.feed]',
+     "feedd.gateway.firm"),
+    ("no such capacity", "[feedd.feed]", '[feedd.gateway]\ntrades_as = "P"\n[feedd.feed]',
+     "feedd.gateway.trades_as"),
+    ("order places are no power of two", "[feedd.feed]", "[feedd.gateway]\norders = 100\n[feedd.feed]",
+     "feedd.gateway.orders"),
+    ("silence within two heartbeats", "[feedd.feed]", "[feedd.gateway]\nsilence_ms = 1999\n[feedd.feed]",
+     "feedd.gateway.silence_ms"),
+    ("reconnecting backwards", "[feedd.feed]", "[feedd.gateway]\nreconnect_ms_max = 999\n[feedd.feed]",
+     "feedd.gateway.reconnect_ms_max"),
+    ("relative positions file", "[feedd.feed]", '[feedd.gateway]\npositions_file = "p.csv"\n[feedd.feed]',
+     "feedd.gateway.positions_file"),
+    ("unknown key in gateway", "[feedd.feed]", '[feedd.gateway]\npassword = "x"\n[feedd.feed]',
+     "feedd.gateway.password"),
+    ("unknown key in risk", "[run]", "[risk]\nmax_loss = 1\n[run]", "risk.max_loss"),
+    ("limit below range", "[run]", "[risk]\nposition_max = -1\n[run]", "risk.position_max"),
+    ("limit is a float", "[run]", "[risk]\nloss_max = 1.5\n[run]", "risk.loss_max"),
+    ("more orders than places", "[run]", "[risk]\nopen_orders_max = 4097\n[run]", "risk.open_orders_max"),
+    ("more unacknowledged than places", "[run]", "[risk]\nunacknowledged_max = 4097\n[run]",
+     "risk.unacknowledged_max"),
+    ("reserve beyond the bucket", "[run]", "[risk]\nmessage_burst = 5\ncancel_reserve = 6\n[run]",
+     "risk.cancel_reserve"),
+    ("a symbol twice", "[run]", '[risk]\nsymbols = ["A", "A"]\n[run]', "risk.symbols[1]"),
+    ("a symbol that is none", "[run]", '[risk]\nsymbols = ["A B"]\n[run]', "risk.symbols[0]"),
+    ("limits of what is not allowed", "[run]", '[risk]\nsymbols = ["A"]\n[risk.instruments.B]\n[run]',
+     "risk.instruments.B"),
+    ("unknown key of an instrument", "[run]", '[risk]\nsymbols = ["A"]\n[risk.instruments.A]\nlot = 1\n[run]',
+     "risk.instruments.A.lot"),
     ("letters beyond ASCII outside strings", "[cores]", "\u00a7 = 1\n[cores]", ""),
     ("not TOML", "[run]", "[run", ""),
     ("the same key twice", "market = 2", "market = 2\nmarket = 2", ""),
@@ -140,7 +176,7 @@ def feedd_check(path: Path) -> subprocess.CompletedProcess[str]:
 
 def key_named_by_feedd(result: subprocess.CompletedProcess[str], path: Path) -> str:
     said = result.stderr.removeprefix(f"feedd: {path}: ")
-    match = re.match(r"([a-z_.]+(?:\[\d+\])?): (?!line \d)", said)
+    match = re.match(r"([A-Za-z_.]+(?:\[\d+\])?): (?!line \d)", said)
     return match[1] if match and " " not in match[1] else ""
 
 

@@ -67,12 +67,65 @@ struct FeedConfig {
   int busy_poll_us = 0;
 };
 
+// What is written in the order's capacity field (OUCH).
+enum class TradesAs : char { PRINCIPAL = 'P', AGENCY = 'A', RISKLESS_PRINCIPAL = 'R' };
+
+struct GatewayConfig {
+  std::optional<Endpoint> venue;  // empty = no venue: what passes every check is answered WOULD_SEND
+  std::string username = "HFT001";
+  std::string session;
+  std::string firm;
+  TradesAs trades_as = TradesAs::PRINCIPAL;
+  std::uint32_t orders = 4096;
+  std::uint64_t heartbeat_ns = 1'000'000'000;
+  std::uint64_t silence_ns = 15'000'000'000;
+  std::uint64_t login_timeout_ns = 10'000'000'000;
+  std::uint64_t reconnect_ns = 1'000'000'000;
+  std::uint64_t reconnect_ns_max = 30'000'000'000;
+  std::string positions_file;
+};
+
+// Values and notional in price units × shares (currency × 10^4), as the gate computes.
+struct RiskLimits {
+  std::uint64_t order_quantity_max = 0;
+  std::uint64_t order_notional_max = 0;
+  std::uint64_t position_max = 0;
+  std::uint64_t gross_notional_max = 0;
+  std::uint64_t open_orders_max = 0;
+  std::uint64_t unacknowledged_max = 0;
+  std::uint64_t loss_max = 0;
+  std::uint64_t price_collar_bps = 0;
+  std::uint64_t book_age_ns_max = 0;
+  std::uint64_t intent_age_ns_max = 0;
+  std::uint64_t duplicate_window_ns = 0;
+  std::uint64_t messages_per_s = 0;
+  std::uint64_t message_burst = 0;
+  std::uint64_t cancel_reserve = 0;
+  std::uint64_t price_tick = 100;
+  std::uint64_t lot = 1;
+};
+
+struct InstrumentRisk {
+  std::string symbol;
+  std::uint64_t order_quantity_max = UINT64_MAX;  // not given: [risk]'s alone
+  std::uint64_t order_notional_max = UINT64_MAX;
+  std::uint64_t position_max = UINT64_MAX;
+};
+
+struct RiskConfig {
+  std::vector<std::string> symbols;
+  RiskLimits limits;
+  std::vector<InstrumentRisk> instruments;
+};
+
 struct Config {
   RunConfig run;
   CoresConfig cores;
   Idle idle = Idle::SPIN;
   CapacityConfig capacity;
   FeedConfig feed;
+  GatewayConfig gateway;
+  RiskConfig risk;
 };
 
 // Both throw ConfigError and nothing else.

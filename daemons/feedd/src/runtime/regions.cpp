@@ -40,6 +40,11 @@ OwnRegions::OwnRegions(const std::string& directory, const Config& config, Stats
                         config.capacity.updates_ring_records, sizeof(schema::OrderUpdate), config)),
       gateway_state(make(directory + "/gateway.state", schema::RegionKind::GATEWAY_STATE, 1,
                          sizeof(schema::GatewayState), config)),
+      gateway_positions(make(directory + "/gateway.positions", schema::RegionKind::GATEWAY_POSITIONS,
+                             config.capacity.instruments, sizeof(schema::GatewayPosition), config,
+                             updates_ring.region.generation())),
+      gateway_orders(make(directory + "/gateway.orders", schema::RegionKind::GATEWAY_ORDERS, config.gateway.orders,
+                          sizeof(schema::GatewayOrder), config, updates_ring.region.generation())),
       progress(make(directory + "/progress", schema::RegionKind::PROGRESS, HOT_THREADS, sizeof(schema::LoopProgress),
                     config)) {}
 

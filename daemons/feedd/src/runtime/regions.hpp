@@ -32,11 +32,13 @@ class OwnRegions {
   Owned market_board;  // peer_generation = market_ring's generation
   Owned updates_ring;
   Owned gateway_state;
+  Owned gateway_positions;  // these two: peer_generation = updates_ring's
+  Owned gateway_orders;
   Owned progress;  // a record per hot thread: market, gateway
 
-  [[nodiscard]] std::array<const Region*, 6> all() const noexcept {
-    return {&stats.region,        &market_ring.region,   &market_board.region,
-            &updates_ring.region, &gateway_state.region, &progress.region};
+  [[nodiscard]] std::array<const Region*, 8> all() const noexcept {
+    return {&stats.region,         &market_ring.region,       &market_board.region,   &updates_ring.region,
+            &gateway_state.region, &gateway_positions.region, &gateway_orders.region, &progress.region};
   }
 };
 
