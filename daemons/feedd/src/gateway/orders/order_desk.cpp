@@ -1,0 +1,286 @@
+// What we send. desk_events.cpp: what the venue says; desk_updates.cpp: what we tell.
+#include "gateway/orders/order_desk.hpp"
+
+#include <stdexcept>
+
+#include "gateway/orders/client_id.hpp"
+#include "gateway/orders/order_change.hpp"
+#include "gateway/state_words.hpp"
+
+namespace hft::feedd {
+
+using schema::IntentAction;
+using schema::OrderState;
+using schema::RefusalReason;
+using schema::UpdateKind;
+
+OrderDesk::OrderDesk(const DeskRegions& regions, RingWriter<schema::OrderUpdate>& updates, const Config& config,
+                     std::unique_ptr<Venue> venue, DeskStats& stats, Clock clock)
+    : state_(regions.state),
+      updates_(updates),
+      stats_(stats),
+      clock_(clock),
+      venue_(std::move(venue)),
+      accounts_(regions.positions),
+      table_(regions.orders, Accounts::ACCOUNTS_MAX) {
+  for (const std::string& symbol : config.risk.symbols) {
+    if (venue_ && !accounts_.allow(symbol)) {
+      throw std::invalid_argument("risk.symbols: \"" + symbol + "\" is longer than the venue's 8 characters");
+    }
+  }
+  for (const InstrumentRisk& own : config.risk.instruments) {
+    if (Account* account = accounts_.find_allowed(own.symbol)) {
+      account->order_quantity_max = own.order_quantity_max;
+      account->order_notional_max = own.order_notional_max;
+      account->position_max = own.position_max;
+    }
+  }
+  store_figures();
+}
+
+bool OrderDesk::reconciled() const noexcept {
+  if (!venue_) return true;
+  if (!settled_ || lost_track_) return false;
+  for (AccountPlace place = 0; place < accounts_.size(); ++place) {
+    const Account& account = accounts_.at(place);
+    if (!account.idle() && account.instrument_id == 0) return false;
+  }
+  return true;
+}
+
+unsigned OrderDesk::poll(std::uint64_t now_ns) noexcept {
+  if (!venue_) return 0;
+  const unsigned handled = venue_->poll(now_ns, *this);
+  const unsigned sent = cancels_due_ != 0 ? send_due_cancels(now_ns) : 0;
+  if (handled + sent != 0) store_figures();
+  return handled + sent;
+}
+
+void OrderDesk::attach(std::uint64_t intents_generation) noexcept {
+  intents_generation_ = intents_generation;
+  table_.set_intents_generation(intents_generation);
+}
+
+RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const noexcept {
+  if (!up()) return RefusalReason::NO_SESSION;
+  if (!reconciled()) return RefusalReason::NOT_RECONCILED;
+  if (intent.action() == IntentAction::NEW) return RefusalReason::NONE;
+  const bool replaces = intent.action() == IntentAction::REPLACE;
+  const OrderPlace place = table_.by_order_id(replaces ? intent.replaced_order_id() : intent.order_id());
+  if (place == NO_PLACE) return RefusalReason::UNKNOWN_ORDER;
+  const OpenOrder& order = table_.at(place);
+  const Account& account = accounts_.at(order.account);
+  if (account.instrument_id != intent.instrument_id()) return RefusalReason::UNKNOWN_ORDER;
+  if (order.cancel_sent || order.cancel_wanted || order.partner != NO_PLACE) return RefusalReason::ORDER_BUSY;
+  if (!replaces) return RefusalReason::NONE;
+  if (order.side != intent.side()) return RefusalReason::UNKNOWN_ORDER;
+  if (order.state == OrderState::UNKNOWN) return RefusalReason::ORDER_UNKNOWN;
+  return order.accepted ? RefusalReason::NONE : RefusalReason::ORDER_BUSY;
+}
+
+RefusalReason OrderDesk::send(const schema::OrderIntent& intent, const OrderTimes& times,
+                              schema::OrderUpdate& out) noexcept {
+  switch (intent.action()) {
+    case IntentAction::NEW: return send_new(intent, times, out);
+    case IntentAction::REPLACE: return send_replace(intent, times, out);
+    case IntentAction::CANCEL: return send_cancel(intent, times, out);
+    case IntentAction::NONE: break;
+  }
+  return RefusalReason::MALFORMED_INTENT;
+}
+
+OpenOrder OrderDesk::order_of(const schema::OrderIntent& intent, const OrderTimes& times,
+                              AccountPlace account) const noexcept {
+  OpenOrder order;
+  order.token = next_token_;
+  order.account = account;
+  order.order_id = intent.order_id();
+  order.intents_generation = intents_generation_;
+  order.queue_tag = queue_tag(intents_generation_);
+  order.intent_id = intent.intent_id();
+  order.intent_sequence = intent.sequence();
+  order.epoch = intent.epoch();
+  order.market_seq = intent.market_seq();
+  order.price = static_cast<std::uint64_t>(intent.price());
+  order.quantity = order.leaves = intent.quantity();
+  order.times = times;
+  order.strategy_id = intent.strategy_id();
+  order.side = intent.side();
+  order.time_in_force = intent.time_in_force();
+  order.flags = intent.flags();
+  order.state = OrderState::SENT;
+  return order;
+}
+
+namespace {
+
+bool post_only(const OpenOrder& order) noexcept {
+  return (static_cast<unsigned>(order.flags) & static_cast<unsigned>(schema::IntentFlags::POST_ONLY)) != 0;
+}
+
+}  // namespace
+
+RefusalReason OrderDesk::send_new(const schema::OrderIntent& intent, const OrderTimes& times,
+                                  schema::OrderUpdate& out) noexcept {
+  if (table_.full()) return RefusalReason::TABLE_FULL;
+  const AccountPlace account = accounts_.by_instrument(intent.instrument_id());
+  const OpenOrder order = order_of(intent, times, account);
+  const VenueOrder message{order.token,
+                           order.side,
+                           order.time_in_force,
+                           post_only(order),
+                           static_cast<std::uint32_t>(order.quantity),
+                           order.price,
+                           accounts_.at(account).symbol,
+                           encode_client_id({order.queue_tag, order.order_id})};
+  // In the table before it is on the wire: a session that breaks while sending leaves it there, unknown.
+  const OrderPlace place = add(order);
+  if (venue_->enter(message, times.send_ns) == SendResult::WOULD_BLOCK) {
+    remove(place);
+    return RefusalReason::SOCKET_FULL;
+  }
+  ++next_token_;
+  ++orders_sent_;
+  last_sent_ = place;
+  out = update_of(place, UpdateKind::SENT);
+  return RefusalReason::NONE;
+}
+
+RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const OrderTimes& times,
+                                      schema::OrderUpdate& out) noexcept {
+  if (table_.full()) return RefusalReason::TABLE_FULL;
+  const OrderPlace old_place = table_.by_order_id(intent.replaced_order_id());
+  const OpenOrder& old = table_.at(old_place);
+  OpenOrder order = order_of(intent, times, old.account);
+  order.replacing = true;
+  order.filled = old.filled;
+  order.quantity = old.filled + intent.quantity();
+  order.partner = old_place;
+  const VenueReplace message{old.token,
+                             order.token,
+                             order.time_in_force,
+                             post_only(order),
+                             static_cast<std::uint32_t>(order.quantity),
+                             order.price,
+                             encode_client_id({order.queue_tag, order.order_id})};
+  const OrderPlace place = add(order);
+  change(old_place, [place](OpenOrder& changed) { changed.partner = place; });
+  if (venue_->replace(message, times.send_ns) == SendResult::WOULD_BLOCK) {
+    drop_replacement(old_place);
+    return RefusalReason::SOCKET_FULL;
+  }
+  table_.publish(old_place, accounts_.at(old.account).instrument_id, updates_.sequence());
+  ++next_token_;
+  ++orders_sent_;
+  last_sent_ = place;
+  out = update_of(place, UpdateKind::SENT);
+  out.mutate_action(IntentAction::REPLACE);
+  return RefusalReason::NONE;
+}
+
+RefusalReason OrderDesk::send_cancel(const schema::OrderIntent& intent, const OrderTimes& times,
+                                     schema::OrderUpdate& out) noexcept {
+  const OrderPlace place = table_.by_order_id(intent.order_id());
+  if (cancel_on_wire(place, times.send_ns) == SendResult::WOULD_BLOCK) return RefusalReason::SOCKET_FULL;
+  last_sent_ = NO_PLACE;  // a cancel needs no cancelling
+  out = update_of(place, UpdateKind::SENT);
+  out.mutate_action(IntentAction::CANCEL);
+  out.mutate_intent_id(intent.intent_id());
+  out.mutate_intent_sequence(intent.sequence());
+  out.mutate_intent_emit_ts_ns(intent.emit_ts_ns());
+  out.mutate_gate_ts_ns(times.gate_ns);
+  out.mutate_send_ts_ns(times.send_ns);
+  return RefusalReason::NONE;
+}
+
+OrderPlace OrderDesk::add(const OpenOrder& order) noexcept {
+  const OrderPlace place = table_.add(order);
+  accounts_.at(order.account).open_orders += 1;
+  accounts_.change_open(order.account, order.side, 0, exposure(place));
+  recount(false, unanswered(order));
+  return place;
+}
+
+void OrderDesk::remove(OrderPlace place) noexcept {
+  const OpenOrder order = table_.at(place);
+  accounts_.change_open(order.account, order.side, exposure(place), 0);
+  accounts_.at(order.account).open_orders -= 1;
+  recount(unanswered(order), false);
+  cancels_due_ -= order.cancel_wanted && !order.cancel_sent ? 1 : 0;
+  if (last_sent_ == place) last_sent_ = NO_PLACE;
+  table_.remove(place);
+}
+
+SendResult OrderDesk::cancel_on_wire(OrderPlace place, std::uint64_t now_ns) noexcept {
+  const SendResult result = venue_->cancel(table_.at(place).token, now_ns);
+  if (result != SendResult::SENT) return result;
+  change(place, [now_ns](OpenOrder& order) {
+    order.cancel_sent = true;
+    order.cancel_sent_ns = now_ns;
+  });
+  ++cancels_sent_;
+  store_word(state_, LAST_CANCEL_TS_NS, clock_());
+  return result;
+}
+
+void OrderDesk::cancel_in_window(std::uint64_t now_ns) noexcept {
+  if (last_sent_ == NO_PLACE) return;
+  want_cancel(last_sent_, now_ns);
+  send_due_cancels(now_ns);
+}
+
+void OrderDesk::cancel_everything(std::uint64_t now_ns) noexcept {
+  for (OrderPlace place = 0; place < table_.places(); ++place) {
+    if (table_.at(place).in_use()) want_cancel(place, now_ns);
+  }
+}
+
+void OrderDesk::cancel_of_account(AccountPlace account, std::uint64_t now_ns) noexcept {
+  for (OrderPlace place = table_.first_of(account); place != NO_PLACE; place = table_.at(place).next) {
+    want_cancel(place, now_ns);
+  }
+}
+
+void OrderDesk::cancel_of_strategy(std::uint32_t strategy_id, std::uint64_t now_ns) noexcept {
+  for (OrderPlace place = 0; place < table_.places(); ++place) {
+    const OpenOrder& order = table_.at(place);
+    if (order.in_use() && order.strategy_id == strategy_id) want_cancel(place, now_ns);
+  }
+}
+
+// A cancel that was sent long ago and had no effect is sent again: the venue may have refused it for a while.
+void OrderDesk::want_cancel(OrderPlace place, std::uint64_t now_ns) noexcept {
+  const OpenOrder& order = table_.at(place);
+  const bool due = order.cancel_wanted && !order.cancel_sent;
+  const bool stale = order.cancel_sent && now_ns - order.cancel_sent_ns >= CANCEL_RETRY_NS;
+  if (due || (order.cancel_sent && !stale)) return;
+  change(place, [](OpenOrder& changed) {
+    changed.cancel_wanted = true;
+    changed.cancel_sent = false;
+  });
+  ++cancels_due_;
+}
+
+unsigned OrderDesk::send_due_cancels(std::uint64_t now_ns) noexcept {
+  if (!up()) return 0;
+  unsigned sent = 0;
+  for (std::uint32_t looked = 0; looked < table_.places() && cancels_due_ != 0 && sent < CANCELS_A_POLL; ++looked) {
+    const OrderPlace place = cancel_cursor_;
+    const OpenOrder& order = table_.at(place);
+    if (order.in_use() && order.cancel_wanted && !order.cancel_sent) {
+      if (!bucket_.cancel_allowed(now_ns)) return sent;
+      if (cancel_on_wire(place, now_ns) != SendResult::SENT) return sent;
+      --cancels_due_;
+      tell(place, UpdateKind::SENT, IntentAction::CANCEL);
+      ++sent;
+    }
+    cancel_cursor_ = place + 1 < table_.places() ? place + 1 : 0;
+  }
+  return sent;
+}
+
+void OrderDesk::log_off(std::uint64_t now_ns) noexcept { venue_->log_off(now_ns, *this); }
+
+void OrderDesk::log_on() noexcept { venue_->log_on(); }
+
+}  // namespace hft::feedd
