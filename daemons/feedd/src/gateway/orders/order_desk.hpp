@@ -21,7 +21,7 @@
 #include "gateway/orders/accounts.hpp"
 #include "gateway/orders/desk_stats.hpp"
 #include "gateway/orders/fill_log.hpp"
-#include "gateway/orders/order_table.hpp"
+#include "gateway/orders/open_orders.hpp"
 #include "gateway/risk/message_bucket.hpp"
 #include "gateway/venue.hpp"
 #include "runtime/config.hpp"
@@ -44,7 +44,7 @@ class OrderDesk final : public VenueListener {
             std::unique_ptr<Venue> venue, DeskStats& stats, Clock clock);
 
   [[nodiscard]] Accounts& accounts() noexcept { return accounts_; }
-  [[nodiscard]] const OrderTable& table() const noexcept { return table_; }
+  [[nodiscard]] const OpenOrders& table() const noexcept { return table_; }
   [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return unacknowledged_; }
   // Nothing of an earlier life, or of a broken session, is unknown.
   [[nodiscard]] bool reconciled() const noexcept;
@@ -142,7 +142,7 @@ class OrderDesk final : public VenueListener {
   Clock clock_;
   std::unique_ptr<Venue> venue_;
   Accounts accounts_;
-  OrderTable table_;
+  OpenOrders table_;
   FillLog fills_;
   MessageBucket bucket_;
   std::uint64_t intents_generation_ = 0;
