@@ -206,9 +206,9 @@ class OrderDeskTest : public SharedMemoryTest {
       ++open;
       waiting += !order.accepted || order.replacing || order.cancel_sent || order.partner != NO_PLACE;
       EXPECT_EQ(place, desk_->table().by_token(order.token));
-      if (order.partner != NO_PLACE) EXPECT_EQ(place, desk_->table().at(order.partner).partner);
       std::uint64_t worst = order.leaves;
       if (order.partner != NO_PLACE) {
+        EXPECT_EQ(place, desk_->table().at(order.partner).partner);
         worst = order.replacing ? 0 : std::max(order.leaves, desk_->table().at(order.partner).leaves);
       }
       (order.buys() ? buys : sells) += worst;

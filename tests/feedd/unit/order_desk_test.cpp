@@ -320,8 +320,8 @@ TEST_F(OrderDeskTest, a_full_table_refuses_and_takes_again_when_there_is_room) {
 }
 
 TEST(ClientIdTest, what_is_written_is_read_and_other_ids_have_no_origin) {
-  for (const std::uint64_t order_id : {1ull, 77ull, ORDER_ID_MAX}) {
-    for (const std::uint64_t tag : {1ull, 0x123456789ull, QUEUE_TAG_MAX}) {
+  for (const std::uint64_t order_id : {std::uint64_t{1}, std::uint64_t{77}, ORDER_ID_MAX}) {
+    for (const std::uint64_t tag : {std::uint64_t{1}, std::uint64_t{0x123456789}, QUEUE_TAG_MAX}) {
       const OrderOrigin read = decode_client_id(encode_client_id({tag, order_id}));
       EXPECT_EQ(tag, read.queue_tag);
       EXPECT_EQ(order_id, read.order_id);
@@ -349,7 +349,10 @@ TEST_F(OrderDeskTest, whatever_the_venue_says_the_sums_hold) {
         case 0:
         case 1:
         case 2: send(intent(IntentAction::NEW, ++order_id)); break;
-        case 3: send(intent(IntentAction::REPLACE, ++order_id, 1 + next(order_id))); break;
+        case 3: {
+          const std::uint64_t replaced = 1 + next(order_id + 1);
+          send(intent(IntentAction::REPLACE, ++order_id, replaced));
+        } break;
         case 4: send(intent(IntentAction::CANCEL, 1 + next(order_id + 1))); break;
         case 5:
           next(20) == 0 ? desk_->cancel_everything(DeskClock::now_ns) : void(desk_->poll(DeskClock::now_ns));

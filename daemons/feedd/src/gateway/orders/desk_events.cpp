@@ -66,9 +66,9 @@ void OrderDesk::replaced(const VenueEvent& event) noexcept {
     remove(old_place);
     table_.publish(old_place, instrument_id, updates_.sequence() + 1);
   }
+  part(place);
   change(place, [&event, filled](OpenOrder& order) {
     order.replacing = false;
-    order.partner = NO_PLACE;
     order.accepted = true;
     order.state = OrderState::LIVE;
     order.venue_order_id = event.venue_order_id;

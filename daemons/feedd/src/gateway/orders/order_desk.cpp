@@ -195,12 +195,18 @@ OrderPlace OrderDesk::add(const OpenOrder& order) noexcept {
   return place;
 }
 
-// An order and its replacement are parted first: each counts alone, then the one goes.
+// An order and its replacement: each counts alone from here on.
+void OrderDesk::part(OrderPlace place) noexcept {
+  const OrderPlace partner = table_.at(place).partner;
+  if (partner == NO_PLACE) return;
+  change(place, [](OpenOrder& order) { order.partner = NO_PLACE; });
+  change(partner, [](OpenOrder& order) { order.partner = NO_PLACE; });
+  const std::uint32_t instrument_id = accounts_.at(table_.at(place).account).instrument_id;
+  for (const OrderPlace changed : {place, partner}) table_.publish(changed, instrument_id, updates_.sequence());
+}
+
 void OrderDesk::remove(OrderPlace place) noexcept {
-  if (const OrderPlace partner = table_.at(place).partner; partner != NO_PLACE) {
-    change(place, [](OpenOrder& order) { order.partner = NO_PLACE; });
-    change(partner, [](OpenOrder& order) { order.partner = NO_PLACE; });
-  }
+  part(place);
   const OpenOrder order = table_.at(place);
   accounts_.change_open(order.account, order.side, exposure(place), 0);
   accounts_.at(order.account).open_orders -= 1;

@@ -94,6 +94,7 @@ class OrderDesk final : public VenueListener {
   [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, const OrderTimes& times,
                                    AccountPlace account) const noexcept;
   OrderPlace add(const OpenOrder& order) noexcept;
+  void part(OrderPlace place) noexcept;
   void remove(OrderPlace place) noexcept;
   SendResult cancel_on_wire(OrderPlace place, std::uint64_t now_ns) noexcept;
   void want_cancel(OrderPlace place, std::uint64_t now_ns) noexcept;
