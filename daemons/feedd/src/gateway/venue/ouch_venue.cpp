@@ -49,6 +49,7 @@ void OuchVenue::on_session(VenueSession session) noexcept {
     ask(now_ns_);
   } else if (session != VenueSession::UP && questions_open_ != 0) {
     client_.forget_head();  // its answer may come in the next replay
+    questions_open_ = 0;
   }
   listener_->on_session(session);
 }
