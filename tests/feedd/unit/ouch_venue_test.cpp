@@ -107,6 +107,7 @@ TEST_F(OuchVenueTest, WhatIsUnknownIsSkippedAndCounted) {
   EXPECT_EQ(stats_.next_sequence.value(), 6u);
 }
 
+// The kernel may take a part of the message that fills it up. Nobody reads, so the rest can not follow in time.
 TEST_F(OuchVenueTest, AVenueThatDoesNotReadGetsWholeMessagesOrNone) {
   server_.shrink_receive_buffer(4096);
   bring_up();
@@ -116,10 +117,13 @@ TEST_F(OuchVenueTest, AVenueThatDoesNotReadGetsWholeMessagesOrNone) {
     result = venue_->enter(order(sent_orders + 1), now());
     sent_orders += result == SendResult::SENT;
   }
-  ASSERT_EQ(result, SendResult::WOULD_BLOCK) << "after " << sent_orders;
-  EXPECT_EQ(venue_->next_token(), sent_orders + 1);  // the refused one is free still
-  EXPECT_GE(stats_.would_block[static_cast<std::size_t>(VenueRequest::ENTER)].value(), 1u);
-  EXPECT_EQ(venue_->session(), State::UP);
+  const bool would_block = result == SendResult::WOULD_BLOCK;
+  ASSERT_TRUE(would_block || result == SendResult::NO_SESSION) << "after " << sent_orders;
+  EXPECT_EQ(venue_->next_token(), sent_orders + (would_block ? 1 : 2));  // what did not begin is free still
+  EXPECT_EQ(stats_.would_block[static_cast<std::size_t>(VenueRequest::ENTER)].value(), would_block ? 1u : 0u);
+  EXPECT_EQ(breaks(SessionBreak::SEND_FAILED), would_block ? 0u : 1u);
+  EXPECT_EQ(venue_->session(), would_block ? State::UP : State::DOWN);
+  EXPECT_GE(stats_.partial_writes.value(), would_block ? 0u : 1u);
   std::uint32_t arrived = 0;
   const auto count = [&] {
     for (const auto& packet : server_.packets()) {
@@ -128,31 +132,14 @@ TEST_F(OuchVenueTest, AVenueThatDoesNotReadGetsWholeMessagesOrNone) {
       ASSERT_EQ(view_as<ouch50::EnterOrder>(packet.payload).user_ref.value(), ++arrived);
     }
   };
-  poll_until(
-      [&] {
-        count();
-        return arrived == sent_orders;
-      },
-      "all that was sent");
-  EXPECT_EQ(venue_->enter(order(sent_orders + 1), now()), SendResult::SENT);
-  poll_until(
-      [&] {
-        count();
-        return arrived == sent_orders + 1;
-      },
-      "one more");
-}
-
-TEST_F(OuchVenueTest, AHeartbeatThatDoesNotFitIsNotTriedInEveryRound) {
-  server_.shrink_receive_buffer(4096);
-  bring_up();
-  while (venue_->enter(order(1), now()) == SendResult::SENT) {
-  }
-  const auto& blocked = stats_.would_block[static_cast<std::size_t>(VenueRequest::HEARTBEAT)];
-  pass(config_.heartbeat_ns);
-  for (int i = 0; i < 50; ++i) poll();
-  EXPECT_LE(blocked.value() + sent(VenueRequest::HEARTBEAT), 1u);
-  EXPECT_EQ(venue_->session(), State::UP);
+  const auto all_arrived = [&] {
+    count();
+    return arrived == sent_orders;
+  };
+  poll_until(all_arrived, "all that was sent");
+  if (!would_block) return;
+  EXPECT_EQ(venue_->enter(order(++sent_orders), now()), SendResult::SENT);
+  poll_until(all_arrived, "one more");
 }
 
 TEST_F(OuchVenueTest, ABreakWhileSendingIsToldByTheNextPoll) {

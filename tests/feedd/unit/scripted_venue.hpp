@@ -2,6 +2,7 @@
 #pragma once
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -83,6 +84,8 @@ class ScriptedVenue {
   bool accept() {
     const int made = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (made < 0) return false;
+    const int on = 1;  // what is sent arrives at once, not with the next acknowledgement
+    EXPECT_EQ(::setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
     hang_up();
     connection_ = made;
     received_.clear();

@@ -37,10 +37,8 @@ TEST(SoupLogin, LooksAsIn30And40) {
 
 TEST(SoupLogin, Of41SaysWhenToTakeUsForGone) {
   const LoginRequest41 login = login_request_41({"HFT1", "secret"}, 15'000);
-  EXPECT_EQ(bytes_of(login),
-            from_hex("00344c4846543120207365637265742020202020202020202020202020202020202020202020202020"
-                     "2020202020202020203"
-                     "13135303030"));
+  EXPECT_EQ(bytes_of(login), from_hex("00344c48465431202073656372657420202020202020202020202020202020202020202020202020"
+                                      "2020202020202020313135303030"));
   EXPECT_EQ(std::string_view(login_request_41({"A", "B"}, 1'000'000).heartbeat_timeout_ms.raw.data(), 5), "99999");
 }
 
@@ -51,11 +49,13 @@ TEST(SoupLogin, FieldsHoldAsMuchAsTheyCan) {
 }
 
 TEST(SoupLogin, AnAnswerIsReadWhicheverSideItsPaddingIsOn) {
-  const auto right = decode_accepted(text_bytes("      DAY1                  17"));
+  const Buffer right_bytes = text_bytes("      DAY1                  17");
+  const auto right = decode_accepted(right_bytes);
   ASSERT_TRUE(right);
   EXPECT_EQ(right->session, "DAY1");
   EXPECT_EQ(right->sequence, 17u);
-  const auto left = decode_accepted(text_bytes("DAY1      17                  "));
+  const Buffer left_bytes = text_bytes("DAY1      17                  ");
+  const auto left = decode_accepted(left_bytes);
   ASSERT_TRUE(left);
   EXPECT_EQ(left->session, "DAY1");
   EXPECT_EQ(left->sequence, 17u);
