@@ -145,8 +145,6 @@ TEST_F(SoupClientTest, ABreakInTheProtocolBreaksTheSession) {
       {soup_packet('x'), SessionBreak::UNEXPECTED_PACKET},
       {soup_packet('J', test::text_bytes("A")), SessionBreak::UNEXPECTED_PACKET},
       {login_accepted("DAY1", 2), SessionBreak::UNEXPECTED_PACKET},
-      {soup_packet('S'), SessionBreak::SHORT_MESSAGE},
-      {soup_packet('S', test::text_bytes("E")), SessionBreak::SHORT_MESSAGE},
   };
   bring_up();
   for (const auto& [bad, reason] : cases) {
@@ -163,6 +161,35 @@ TEST_F(SoupClientTest, ABreakInTheProtocolBreaksTheSession) {
     server_.send(reply(1));
     poll_to(State::UP);
   }
+}
+
+TEST_F(SoupClientTest, AMessageThatCanNotBeReadHasToComeTwiceBeforeItIsSkipped) {
+  bring_up();
+  const Buffer cut[] = {soup_packet('S'), soup_packet('S', test::text_bytes("E"))};
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    const std::uint64_t next = stats_.next_sequence.value();
+    server_.send(joined({cut[i], fill(9)}));
+    poll_to(State::DOWN);
+    EXPECT_EQ(breaks(SessionBreak::SHORT_MESSAGE), i + 1);
+    EXPECT_EQ(events_.size(), i);
+    rejoin(next);
+    server_.send(joined({cut[i], fill(i), reply(1)}));
+    poll_to(State::UP);
+    EXPECT_EQ(stats_.short_messages.value(), i + 1);
+    EXPECT_EQ(events_.size(), i + 1);
+  }
+  EXPECT_EQ(fills(), (std::vector<std::uint32_t>{0, 1}));
+}
+
+TEST_F(SoupClientTest, AMessageThatWasDamagedOnceIsReadWhenItComesWhole) {
+  bring_up();
+  server_.send(soup_packet('S', test::text_bytes("E")));
+  poll_to(State::DOWN);
+  rejoin(2);
+  server_.send(joined({fill(1), reply(1)}));
+  poll_to(State::UP);
+  EXPECT_EQ(fills(), (std::vector<std::uint32_t>{1}));
+  EXPECT_EQ(stats_.short_messages.value(), 0u);
 }
 
 TEST_F(SoupClientTest, WorkOfOnePollIsBounded) {

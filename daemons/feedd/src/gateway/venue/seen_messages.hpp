@@ -24,6 +24,9 @@ class SeenMessages {
     const Seen& seen = digests_[sequence % MESSAGES];
     return seen.sequence != sequence || seen.digest == digest(message);
   }
+  [[nodiscard]] bool has(std::uint64_t sequence, Bytes message) const noexcept {
+    return digests_[sequence % MESSAGES].sequence == sequence && agrees(sequence, message);
+  }
 
  private:
   struct Seen {

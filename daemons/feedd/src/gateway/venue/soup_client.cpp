@@ -15,8 +15,7 @@ bool is_over(std::uint64_t since_ns, std::uint64_t duration_ns, std::uint64_t no
 
 // Coming back at once would meet the same.
 bool needs_people(SessionBreak reason) noexcept {
-  return reason == SessionBreak::SHORT_MESSAGE || reason == SessionBreak::REPLAY_GAP ||
-         reason == SessionBreak::REPLAY_DIFFERS;
+  return reason == SessionBreak::REPLAY_GAP || reason == SessionBreak::REPLAY_DIFFERS;
 }
 
 Bytes bytes_of(const soup::PacketHeader& packet) noexcept {
@@ -200,11 +199,11 @@ void SoupClient::on_sequenced(Bytes message, std::uint64_t now_ns, SoupSink& sin
     return;
   }
   progress_ns_ = now_ns;
-  // Not counted as had when it can not be read: nothing after it may pass for complete.
-  if (!sink.on_message(sequence, message, read_ts_ns_)) {
-    return break_off(SessionBreak::SHORT_MESSAGE, now_ns, sink);
-  }
+  const bool readable = sink.on_message(sequence, message, read_ts_ns_);
+  const bool again = seen_.has(sequence, message);
   seen_.remember(sequence, message);
+  if (!readable && !again) return break_off(SessionBreak::SHORT_MESSAGE, now_ns, sink);
+  stats_.short_messages.add(!readable);  // the same again is what the venue says, and no way past it leads back
   next_sequence_ = sequence + 1;
   stats_.next_sequence.set(next_sequence_);
 }

@@ -28,7 +28,7 @@ namespace hft::feedd {
 class SoupSink {
  public:
   virtual void on_session(schema::VenueSession session) noexcept = 0;
-  // False: the message can not be read, and the session breaks.
+  // False: the message can not be read. The session breaks, and the next one has to repeat it.
   [[nodiscard]] virtual bool on_message(std::uint64_t sequence, Bytes message, std::uint64_t read_ts_ns) noexcept = 0;
 
  protected:

@@ -42,6 +42,7 @@ void VenueStats::declare(StatsRegistry& registry) {
                      stat_label("type", ouch50::MESSAGE_TYPES.substr(i, 1)));
   }
   registry.counter(unknown_messages, "feedd_venue_unknown_messages_total", "messages");
+  registry.counter(short_messages, "feedd_venue_short_messages_total", "messages");
   registry.counter(unknown_codes, "feedd_venue_unknown_codes_total", "messages");
   registry.counter(cut_appendages, "feedd_venue_cut_appendages_total", "messages");
   registry.counter(replayed, "feedd_venue_replayed_messages_total", "messages");

@@ -24,7 +24,7 @@ enum class SessionBreak : std::uint8_t {
   ZERO_LENGTH,        // a packet of no type
   OVERSIZE,           // a packet longer than the buffer
   UNEXPECTED_PACKET,  // a type that is unknown or has no place here
-  SHORT_MESSAGE,      // a message shorter than its type
+  SHORT_MESSAGE,      // a message shorter than its type, met for the first time
   REPLAY_GAP,         // the venue begins after the message that we need next
   REPLAY_DIFFERS,     // the venue sends another message under a number that we have seen
   REPLAY_TIMEOUT,     // the replay, or the answer to the account query, stopped coming
@@ -44,7 +44,7 @@ struct VenueStats {
   std::array<Counter, VENUE_REQUESTS> sent;
   std::array<Counter, VENUE_REQUESTS> would_block;
   std::array<Counter, ouch50::MESSAGE_TYPES.size()> messages;  // by type, in the order of MESSAGE_TYPES
-  Counter unknown_messages, unknown_codes, cut_appendages;
+  Counter unknown_messages, short_messages, unknown_codes, cut_appendages;
   Counter replayed, duplicates;
   Counter server_heartbeats, debug_packets, unsequenced_packets;
   Counter received_bytes, partial_writes;
