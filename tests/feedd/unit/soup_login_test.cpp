@@ -62,6 +62,20 @@ TEST_F(SoupLoginTest, AConfiguredSessionIsAskedFor) {
   EXPECT_EQ(await_login(), std::pair(std::string("DAY7"), std::string("0")));
 }
 
+TEST_F(SoupLoginTest, APortOf41IsToldWhenToTakeUsForGone) {
+  make();
+  await_connection();
+  EXPECT_EQ(await_packet().payload.size(), 46u);
+  config_.soupbintcp = SoupVersion::V41;
+  make();
+  await_connection();
+  const test::SentPacket login = await_packet();
+  EXPECT_EQ(login.text(),
+            "HFT001secret              "
+            "                   0"
+            "15000");
+}
+
 TEST_F(SoupLoginTest, DebugAndHeartbeatsMayComeBeforeTheAnswer) {
   make();
   await_login();

@@ -18,6 +18,14 @@ bool needs_people(SessionBreak reason) noexcept {
   return reason == SessionBreak::REPLAY_GAP || reason == SessionBreak::REPLAY_DIFFERS;
 }
 
+soup::LoginRequest41 login_of(const GatewayConfig& config, std::string_view password) noexcept {
+  const soup::Credentials who{config.username, password};
+  if (config.soupbintcp == SoupVersion::V41) {
+    return soup::login_request_41(who, static_cast<std::uint32_t>(config.silence_ns / 1'000'000));
+  }
+  return {soup::login_request(who), {}};
+}
+
 Bytes bytes_of(const soup::PacketHeader& packet) noexcept {
   return {reinterpret_cast<const std::byte*>(&packet), sizeof packet};
 }
@@ -35,7 +43,8 @@ SoupClient::SoupClient(const GatewayConfig& config, std::string_view password, V
       stream_(clock),
       framer_(BUFFER_BYTES),
       backoff_(config.reconnect_ns, config.reconnect_ns_max, monotonic_ns()),
-      login_(soup::login_request({config.username, password})),
+      login_(login_of(config, password)),
+      login_bytes_(config.soupbintcp == SoupVersion::V41 ? sizeof login_ : sizeof login_.request),
       heartbeat_(soup::header_of(soup::CLIENT_HEARTBEAT, 0)),
       logout_(soup::header_of(soup::LOGOUT_REQUEST, 0)) {
   soup::set_right(name_, config.session);

@@ -92,7 +92,8 @@ class SoupClient {
   soup::Framer framer_;
   SeenMessages seen_;
   Backoff backoff_;
-  soup::LoginRequest login_;
+  soup::LoginRequest41 login_;  // or its beginning, for 3.0 and 4.0
+  const std::size_t login_bytes_;
   soup::PacketHeader heartbeat_, logout_;
 
   schema::VenueSession session_ = schema::VenueSession::DOWN;

@@ -25,10 +25,10 @@ void SoupClient::finish_dialing(std::uint64_t now_ns, SoupSink& sink) noexcept {
 
 void SoupClient::log_in(std::uint64_t now_ns, SoupSink& sink) noexcept {
   probing_ = !head_known_;
-  soup::ask_for(login_, session_name(), probing_ ? 0 : next_sequence_);
+  soup::ask_for(login_.request, session_name(), probing_ ? 0 : next_sequence_);
   heard_ns_ = now_ns;
   // A new socket takes it; one that does not is broken.
-  const Bytes packet{reinterpret_cast<const std::byte*>(&login_), sizeof login_};
+  const Bytes packet{reinterpret_cast<const std::byte*>(&login_), login_bytes_};
   const SendResult result = send(VenueRequest::LOGIN, packet, now_ns);
   if (result == SendResult::WOULD_BLOCK) lose(SessionBreak::SEND_FAILED, now_ns);
   if (result == SendResult::SENT) session_ = VenueSession::LOGGING_IN;
