@@ -93,6 +93,7 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     """The venue's order entry."""
 
     venue: str = ""
+    soupbintcp: Literal["3.0", "4.0", "4.1"] = "4.0"
     username: str = "HFT001"
     session: str = ""
     firm: str = ""

@@ -125,6 +125,9 @@ InstrumentRisk read_instrument(Section section, const std::string& symbol) {
 GatewayConfig read_gateway(Section section) {
   GatewayConfig gateway;
   gateway.venue = section.endpoint("venue");
+  section.choice<SoupVersion>("soupbintcp",
+                              {{"3.0", SoupVersion::V40}, {"4.0", SoupVersion::V40}, {"4.1", SoupVersion::V41}},
+                              gateway.soupbintcp);
   letters_and_digits(section, "username", 1, 6, gateway.username, "1 to 6 letters and digits");
   letters_and_digits(section, "session", 0, 10, gateway.session, "at most 10 letters and digits");
   letters_and_digits(section, "firm", 0, 4, gateway.firm, "4 letters and digits");

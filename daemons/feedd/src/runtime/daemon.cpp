@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "feedd/clock.hpp"
+#include "gateway/venue/ouch_venue.hpp"
 #include "runtime/affinity.hpp"
+#include "runtime/credentials.hpp"
 #include "runtime/log.hpp"
 
 namespace hft::feedd {
@@ -36,6 +38,11 @@ std::uint64_t resident_bytes() {
   return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::unique_ptr<Venue> configured_venue(const Config& config, VenueStats& stats) {
+  if (!config.gateway.venue) return nullptr;
+  return make_venue(config.gateway, TradingDay(config.feed.trading_date), stats, read_venue_password());
+}
+
 cpu_set_t check_cores(const CoresConfig& cores) {
   const cpu_set_t at_start = allowed_cores();
   require_cores("cores.market", cores.market);
@@ -53,6 +60,7 @@ Daemon::Daemon(const Config& config)
       cores_at_start_(check_cores(config.cores)),
       directory_(make_daemon_directory(config.run.directory)),
       lock_(directory_),
+      venue_(configured_venue(config, venue_stats_)),
       registry_(declare_stats()),
       regions_(directory_, config, registry_),
       intents_(config.run.directory + "/braind/intents.ring", INTENTS_SHAPE, inbox_.intents),
@@ -105,6 +113,7 @@ StatsRegistry Daemon::declare_stats() {
   helper_stats_.declare(registry);
   market_stats_.declare(registry);
   gateway_stats_.declare(registry);
+  venue_stats_.declare(registry);
   return registry;
 }
 

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "gateway/gateway_agent.hpp"
+#include "gateway/venue.hpp"
+#include "gateway/venue/venue_stats.hpp"
 #include "ingest/market_agent.hpp"
 #include "runtime/config.hpp"
 #include "runtime/handover.hpp"
@@ -28,7 +30,7 @@ class CoreError : public std::runtime_error {
 
 class Daemon {
  public:
-  // Throws AlreadyRunning, RegionError, SocketError, CoreError, std::bad_alloc.
+  // Throws CredentialError, AlreadyRunning, RegionError, SocketError, CoreError, std::bad_alloc.
   explicit Daemon(const Config& config);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -53,6 +55,8 @@ class Daemon {
   HelperStats helper_stats_;
   MarketStats market_stats_;
   GatewayStats gateway_stats_;
+  VenueStats venue_stats_;
+  std::unique_ptr<Venue> venue_;  // none is configured: null
   StatsRegistry registry_;
   OwnRegions regions_;
   GatewayInbox inbox_;
