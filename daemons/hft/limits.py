@@ -59,12 +59,12 @@ INSTRUMENT_FIELDS: Final = tuple(entry.name for entry in fields(InstrumentLimits
 
 
 def adopt_limits(path: Path, require_huge_pages: bool = False) -> Region:
-    """watchd's page of limits, the one of this boot or a new one. Raises RegionError."""
+    """The page of limits, the one of this boot or a new one. Raises RegionError."""
     return Region.adopt(str(path), int(RegionKind.LIMITS), LIMITS.itemsize, require_huge_pages)
 
 
 def adopt_commands(path: Path, require_huge_pages: bool = False) -> Region:
-    """watchd's page of commands, the one of this boot or a new one. Raises RegionError."""
+    """The page of commands, the one of this boot or a new one. Raises RegionError."""
     return Region.adopt(str(path), int(RegionKind.COMMANDS), COMMANDS.itemsize, require_huge_pages)
 
 
