@@ -33,8 +33,8 @@ SPECIAL: Final = np.array(
 NONE_MAX: Final = np.uint64(2**64 - 1)
 
 RULES: Final = (
-    "nothing", "allowed", "trade_state", "book", "book_age", "intent_age", "tick", "lot", "quantity", "notional", "collar",
-    "position", "gross", "open_orders", "unacknowledged", "duplicate", "self_trade", "loss", "message",
+    "nothing", "allowed", "trade_state", "book", "book_age", "intent_age", "tick", "lot", "quantity", "notional",
+    "collar", "position", "gross", "open_orders", "unacknowledged", "duplicate", "self_trade", "loss", "message",
 )  # fmt: skip
 
 
@@ -127,7 +127,9 @@ class _Ordinary:
         price = price + np.where(self._aim("tick"), self._pick(-1, 1, 1, 50), 0)
         f["price"] = price = np.maximum(price, 1)
         f["lot"] = lot = self._pick(1, 1, 10, 100)
-        f["quantity"] = quantity = lot * self._between(1, 10) + np.where(self._aim("lot"), self._pick(1, -1), 0)
+        f["quantity"] = quantity = lot * self._between(1, 10) + np.where(
+            self._aim("lot"), self._pick(1, -1), 0
+        )
         for name, rule in (("tick", "tick"), ("lot", "lot")):
             zero = self._aim(rule) & (self._rng.random(self._count) < 0.1)
             f[name] = np.where(zero, 0, f[name])
@@ -137,7 +139,9 @@ class _Ordinary:
     def _two_limits(self, rule: str, value: Integers, name: str, own_name: str) -> None:
         """The smaller one counts: now the account's, now the instrument's own, now both."""
         limit = self._limit(rule, value).astype(np.uint64)
-        other = np.where(self._rng.random(self._count) < 0.5, NONE_MAX, limit + self._pick(0, 1, 5).astype(np.uint64))
+        other = np.where(
+            self._rng.random(self._count) < 0.5, NONE_MAX, limit + self._pick(0, 1, 5).astype(np.uint64)
+        )
         swap = self._rng.random(self._count) < 0.5
         self._field[name] = np.where(swap, other, limit)
         self._field[own_name] = np.where(swap, limit, other)
@@ -150,7 +154,10 @@ class _Ordinary:
         this_open = np.maximum(replaced + inside, 0)
         other_open = self._between(0, 3000) * self._pick(0, 1)
         f["replaced_leaves"] = replaced
-        f["open_buy"], f["open_sell"] = np.where(buys, this_open, other_open), np.where(buys, other_open, this_open)
+        f["open_buy"], f["open_sell"] = (
+            np.where(buys, this_open, other_open),
+            np.where(buys, other_open, this_open),
+        )
         signed = np.where(buys, position, -position)
         before, other = signed + this_open, other_open - signed
         worst = before - replaced + f["quantity"]
@@ -177,7 +184,9 @@ class _Ordinary:
         f["unacknowledged"] = waiting = self._between(0, 100) * self._pick(0, 1)
         f["unacknowledged_max"] = self._limit("unacknowledged", waiting + 1)
         f["marked_value"] = marked = self._between(-(10**9), 10**9) * self._pick(0, 1, 1)
-        f["loss_max"] = np.where(self._aim("loss"), 0, marked > 0) + self._limit("loss", np.maximum(-marked, 1))
+        f["loss_max"] = np.where(self._aim("loss"), 0, marked > 0) + self._limit(
+            "loss", np.maximum(-marked, 1)
+        )
         f["duplicate"] = self._aim("duplicate")
         f["message_allowed"] = ~self._aim("message")
 
@@ -208,7 +217,9 @@ def _widened(rng: np.random.Generator, words: Words) -> Words:
         worst = signed + this_open - case["replaced_leaves"] + case["quantity"]
         case["position_max"] = min(max(worst + int(rng.integers(-1, 2)), 0), most)
         case["own_position_max"] = most
-        gross = max(worst, other_open - signed) * ((case["bid"] + case["ask"] + 1) // 2) + case["gross_others"]
+        gross = (
+            max(worst, other_open - signed) * ((case["bid"] + case["ask"] + 1) // 2) + case["gross_others"]
+        )
         case["gross_max"] = min(max(gross + int(rng.integers(-1, 2)), 0), most)
         if rng.random() < 0.2:
             case |= {"marked_value": 2**63, "loss_max": one_of(2**63 - 1, 2**63, most)}

@@ -5,7 +5,9 @@
 //                           → a word each: 2 × tokens + allowed; kind 0 order?, 1 cancel?, 2 and 3 the same and sent
 //   gate_driver duplicates  window count, then count × (kind instrument side price quantity now)
 //                           → a byte each: seen; kind 0 asks, 1 asks and remembers
-//   gate_driver time        cases → nanoseconds of each gate_refusal and of two clock reads without one, words
+//   gate_driver time        cases → for each three words, nanoseconds: two clock reads and nothing else, gate_refusal,
+//   bucket
+//                           and window and gate_refusal
 //
 // One small translation unit: tests/feedd/gate/gate_mutants.py compiles it a few hundred times.
 #include <cstdio>
@@ -156,13 +158,25 @@ void run_time() {
   Reader reader;
   std::vector<Question> questions;
   for (Case c{}; reader.next(c);) questions.emplace_back(c);
+  RiskLimits limits;
+  limits.messages_per_s = limits.message_burst = 1'000'000;
+  MessageBucket bucket(limits, monotonic_ns());
+  const auto window = std::make_unique<DuplicateWindow>(1'000'000);
   volatile unsigned last = 0;  // the answers are used
-  for (const Question& question : questions) {
+  for (Question& question : questions) {
+    const GateOrder& order = question.order;
+    const DuplicateKey key{static_cast<std::uint32_t>(order.quantity % 256), order.side, order.price, order.quantity};
+    const Word clock_ns = monotonic_ns();
     const Word start_ns = monotonic_ns();
-    const Word bare_ns = monotonic_ns();
     last = static_cast<unsigned>(question.ask());
-    const Word end_ns = monotonic_ns();
-    const Word figures[] = {end_ns - bare_ns, bare_ns - start_ns};
+    const Word gate_ns = monotonic_ns();
+    question.account.message_allowed = bucket.order_allowed(start_ns);
+    question.instrument.duplicate = window->seen(key, start_ns);
+    last = static_cast<unsigned>(question.ask());
+    const Word whole_ns = monotonic_ns();
+    window->remember(key, start_ns);
+    bucket.spend();
+    const Word figures[] = {start_ns - clock_ns, gate_ns - start_ns, whole_ns - gate_ns};
     put(figures, sizeof figures);
   }
   static_cast<void>(last);

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
-from gate_cases import FIELDS, Words, generate
+from gate_cases import Words, generate
 from gate_twin import Bucket, Duplicates, gate_refusal
+from numpy.typing import NDArray
 
 Answers = NDArray[np.uint8]
 
@@ -36,7 +35,7 @@ def gate_chunks(seed: int, count: int, chunk: int = 50_000) -> Iterator[Words]:
 
 
 def bucket_sequences(seed: int, sequences: int, steps: int) -> list[tuple[list[int], list[tuple[int, int]]]]:
-    """(rate, burst, reserve, start) and its steps (kind, now): bursts, pauses of about a token, long ones, time that stands."""
+    """(rate, burst, reserve, start) and its steps (kind, now): bursts, pauses of a token or many."""
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(sequences):
@@ -45,11 +44,25 @@ def bucket_sequences(seed: int, sequences: int, steps: int) -> list[tuple[list[i
         reserve = min(int(rng.choice([0, 0, 1, 2, 5, 10**9 + 1])), burst)
         now = start = int(rng.choice([0, 10**9, 2**62]))
         token_ns = max(10**9 // max(rate, 1), 1)
-        pauses = [0, 0, 0, 1, token_ns - 1, token_ns, token_ns + 1, burst * token_ns, burst * token_ns + 1, 10**12, 2**60]
+        pauses = [
+            0,
+            0,
+            0,
+            1,
+            token_ns - 1,
+            token_ns,
+            token_ns + 1,
+            burst * token_ns,
+            burst * token_ns + 1,
+            10**12,
+            2**60,
+        ]
         taken = []
         for _ in range(steps):
             now = min(now + pauses[int(rng.integers(0, len(pauses)))], 2**64 - 1)
-            early = now - int(rng.choice([0, 0, 0, 0, 0, 0, 0, 1, 10**6]))  # a clock that went back changes nothing
+            early = now - int(
+                rng.choice([0, 0, 0, 0, 0, 0, 0, 1, 10**6])
+            )  # a clock that went back changes nothing
             taken.append((int(rng.integers(0, 4)), max(early, 0)))
         made.append(([rate, burst, reserve, start], taken))
     return made
@@ -87,9 +100,16 @@ def few_orders(rng: np.random.Generator, window_ns: int, steps: int) -> list[lis
 def flood(rng: np.random.Generator, window_ns: int, orders: int) -> list[list[int]]:
     """Many more orders within a window than the table holds, then each asked for again, also after the window."""
     prices = rng.permutation(orders * 4)[:orders] + 1
-    sent = [[1, 1, 1, int(price), 100, 10**9 + i * window_ns // (2 * orders)] for i, price in enumerate(prices)]
+    sent = [
+        [1, 1, 1, int(price), 100, 10**9 + i * window_ns // (2 * orders)] for i, price in enumerate(prices)
+    ]
     asked = []
-    for later in (sent[-1][5], sent[0][5] + window_ns - 1, sent[orders // 2][5] + window_ns - 1, sent[-1][5] + window_ns):
+    for later in (
+        sent[-1][5],
+        sent[0][5] + window_ns - 1,
+        sent[orders // 2][5] + window_ns - 1,
+        sent[-1][5] + window_ns,
+    ):
         asked += [[0, *order[1:5], later] for order in sent[:: max(orders // 2000, 1)]]
     return sent + asked
 

@@ -23,7 +23,7 @@ def _signed(word: int) -> int:
     return word - 2**64 if word >= 2**63 else word
 
 
-def gate_refusal(case: Sequence[int]) -> int:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one rule after the other, as in the table
+def gate_refusal(case: Sequence[int]) -> int:  # noqa: C901, PLR0911, PLR0912 - one rule after the other, as in the table
     """The first rule that says no. `case`: the words of gate_cases.FIELDS."""
     (
         side, quantity, price, replaced_leaves, emit,
