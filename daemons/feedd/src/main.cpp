@@ -83,6 +83,8 @@ int run(const Config& config) {
     return refuse(EXIT_ALREADY_RUNNING, error);
   } catch (const CoreError& error) {
     return refuse(EXIT_BAD_CONFIG, error);
+  } catch (const ConfigError& error) {
+    return refuse(EXIT_BAD_CONFIG, error);
   } catch (const CredentialError& error) {
     return refuse(EXIT_BAD_CONFIG, error);
   } catch (const std::bad_alloc&) {

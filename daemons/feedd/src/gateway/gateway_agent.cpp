@@ -62,6 +62,7 @@ void GatewayAgent::stop() noexcept {
   }
   watch_.set_intents(nullptr);
   look(clock_());
+  if (orders_ != nullptr) orders_->leave();
 }
 
 bool GatewayAgent::take(Handover<Region>& mailbox, Region*& held) noexcept {

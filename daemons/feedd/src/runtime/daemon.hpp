@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -56,14 +57,17 @@ class Daemon {
   MarketStats market_stats_;
   GatewayStats gateway_stats_;
   VenueStats venue_stats_;
-  std::unique_ptr<Venue> venue_;  // none is configured: null
+  DeskStats desk_stats_;
   StatsRegistry registry_;
   OwnRegions regions_;
   GatewayInbox inbox_;
   PeerRegion intents_;
   PeerRegion fence_;
   PeerRegion operator_veto_;
+  PeerRegion limits_;
+  PeerRegion commands_;
   MarketAgent market_agent_;
+  std::optional<OrderParts> order_parts_;  // empty: no venue is configured
   GatewayAgent gateway_agent_;
   HotThread market_thread_;
   HotThread gateway_thread_;

@@ -1,8 +1,6 @@
 // What we send. desk_events.cpp: what the venue says; desk_updates.cpp: what we tell.
 #include "gateway/orders/order_desk.hpp"
 
-#include <stdexcept>
-
 #include "gateway/orders/client_id.hpp"
 #include "gateway/orders/order_change.hpp"
 #include "gateway/state_words.hpp"
@@ -24,11 +22,7 @@ OrderDesk::OrderDesk(const DeskRegions& regions, RingWriter<schema::OrderUpdate>
       accounts_(regions.positions),
       table_(regions.orders, Accounts::ACCOUNTS_MAX),
       bucket_(config.risk.limits, clock()) {
-  for (const std::string& symbol : config.risk.symbols) {
-    if (!accounts_.allow(symbol)) {
-      throw std::invalid_argument("risk.symbols: \"" + symbol + "\" is longer than the venue's 8 characters");
-    }
-  }
+  for (const std::string& symbol : config.risk.symbols) accounts_.allow(symbol);
   store_figures();
 }
 

@@ -39,7 +39,7 @@ class OrderDesk final : public VenueListener {
   static constexpr std::uint64_t CANCEL_RETRY_NS = 1'000'000'000;
   static constexpr unsigned CANCELS_A_POLL = 64;
 
-  // Regions, `updates` and `stats` outlive the desk. Throws std::invalid_argument when the venue has no such symbols.
+  // Regions, `updates` and `stats` outlive the desk.
   OrderDesk(const DeskRegions& regions, RingWriter<schema::OrderUpdate>& updates, const Config& config,
             std::unique_ptr<Venue> venue, DeskStats& stats, Clock clock);
 

@@ -63,6 +63,17 @@ void OrderSide::tell_shut(bool shut, std::uint64_t now_ns) noexcept {
   store_word(state_, CLOSE_SEEN_TS_NS, now_ns);
 }
 
+void OrderSide::leave() noexcept {
+  const std::uint64_t start_ns = clock_();
+  for (std::uint64_t now_ns = start_ns; desk_.up() && !desk_.nothing_open() && now_ns - start_ns < LEAVE_NS;) {
+    desk_.cancel_everything(now_ns);
+    desk_.poll(now_ns);
+    now_ns = clock_();
+  }
+  desk_.store_figures();
+  desk_.log_off(clock_());
+}
+
 void OrderSide::obey_commands(std::uint64_t now_ns) noexcept {
   if (const CancelRequest request = commands_.take()) {
     ticket_ = request.ticket;

@@ -31,10 +31,15 @@ struct StartPosition {
 
 class OrderSide {
  public:
+  static constexpr std::uint64_t LEAVE_NS = 1'000'000'000;
+
   OrderSide(OrderParts& parts, Region& state, RingWriter<schema::OrderUpdate>& updates, Clock clock);
 
   // Moves the venue's packets and obeys fence and commands; returns how much it did. `seen` was just looked at.
   unsigned work(const FenceSnapshot& seen, std::uint64_t close_reason, std::uint64_t now_ns) noexcept;
+
+  // The daemon ends: cancels what is open, waits for it up to LEAVE_NS, and leaves the venue.
+  void leave() noexcept;
 
   // From NO_SESSION on.
   [[nodiscard]] schema::RefusalReason refusal(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
