@@ -31,7 +31,7 @@ from paperd.orders.ctl import ctl
 from paperd.orders.market import Market
 from paperd.orders.process import OrderProcess
 from paperd.orders.script import ScriptError
-from paperd.orders.server import OrderServer, listen, write_summary
+from paperd.orders.server import OrderServer, listen
 from paperd.replay import Replay
 
 EXIT_FAILED = 1
@@ -136,6 +136,19 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _venue(options: argparse.Namespace) -> int:
+    server = venue_of(options)
+    config = server.config
+    signal.signal(signal.SIGINT, lambda *_: server.stop())
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    about = _about_orders(config, server.address)
+    print(json.dumps({"state": "serving"} | about), flush=True)
+    summary = server.run()
+    print(json.dumps({"state": "done"} | about | {"orders_summary": summary}), flush=True)
+    return 0
+
+
+def venue_of(options: argparse.Namespace) -> OrderServer:
+    """The venue without a replay that the options ask for, listening."""
     config = _orders(options)
     if config is None:
         raise _UsageError("argument --orders: the venue needs an address")
@@ -143,15 +156,7 @@ def _venue(options: argparse.Namespace) -> int:
     server = OrderServer(config, market, listen(config))
     for book in options.book:
         market.set_book(book.symbol, book.bid_e4, book.ask_e4, book.shares)
-    signal.signal(signal.SIGINT, lambda *_: server.stop())
-    signal.signal(signal.SIGTERM, lambda *_: server.stop())
-    about = _about_orders(config, server.address)
-    print(json.dumps({"state": "serving"} | about), flush=True)
-    summary = server.run()
-    if config.summary is not None:
-        write_summary(config.summary, summary)
-    print(json.dumps({"state": "done"} | about | {"orders_summary": summary}), flush=True)
-    return 0
+    return server
 
 
 def _orders(options: argparse.Namespace) -> OrdersConfig | None:

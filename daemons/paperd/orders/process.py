@@ -22,7 +22,7 @@ from paperd.line import Address
 from paperd.orders.config import OrdersConfig
 from paperd.orders.market import Market, ReplayedMarket
 from paperd.orders.script import ScriptError
-from paperd.orders.server import OrderServer, listen, write_summary
+from paperd.orders.server import OrderServer, listen
 
 _TIMEOUT_S = 15.0
 
@@ -105,8 +105,6 @@ def _serve(config: OrdersConfig, market: Market, listener: socket.socket, parent
             return 1
         parent.sendall(b"\n")
         summary = server.run(parent)
-        if config.summary is not None:
-            write_summary(config.summary, summary)
         with suppress(BrokenPipeError):  # the parent is gone
             parent.sendall(json.dumps(summary).encode())
     except BaseException:  # noqa: BLE001 (whatever it was, the parent hears of it by the exit code)

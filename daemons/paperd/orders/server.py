@@ -103,7 +103,7 @@ class OrderServer:
         return head | self.venue.tally.report()
 
     def run(self, stop: socket.socket | None = None) -> dict[str, Any]:
-        """Serve until stopped (`stop`: until its other end closes); the summary."""
+        """Serve until stopped (`stop`: until its other end closes); the summary, also written to its file."""
         if stop is not None:
             self._selector.register(stop, selectors.EVENT_READ, "stop")
         try:
@@ -116,7 +116,10 @@ class OrderServer:
                 self._control.close()
             self._listener.close()
             self._selector.close()
-        return self.report()
+        summary = self.report()
+        if self.config.summary is not None:
+            _write_summary(self.config.summary, summary)
+        return summary
 
     def _turn(self) -> None:
         ready = self._selector.select(self._timeout_s())
@@ -179,6 +182,7 @@ class OrderServer:
         if request["verb"] not in QUESTIONS:
             self.ledger.write("control", {"request": request})
         self.outbox.release(self.now_ns())
+        self.ledger.flush()  # who asked may look into the file next
         return {"ok": True} | fields
 
     def _accept(self, now_ns: int) -> None:
@@ -239,7 +243,7 @@ class OrderServer:
         self.sessions.stream.emit(outgoing)
 
 
-def write_summary(path: Path, summary: dict[str, Any]) -> None:
+def _write_summary(path: Path, summary: dict[str, Any]) -> None:
     """Whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps(summary) + "\n")

@@ -210,7 +210,8 @@ class Sessions:
 
     def _cancel_all(self, last_ref: int, now_ns: int) -> None:
         cancelled = actions.disconnected(self._venue, last_ref)
-        self._ledger.write("session", {"event": "cancelled_on_disconnect", "orders": cancelled}, now_ns)
+        if cancelled:
+            self._ledger.write("session", {"event": "cancelled_on_disconnect", "orders": cancelled}, now_ns)
 
     def end(self, now_ns: int) -> None:
         """End of session: `Z` to all; it can not be joined again."""

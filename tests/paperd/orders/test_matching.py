@@ -18,7 +18,8 @@ def venue() -> LocalVenue:
     made = LocalVenue()
     made.market.find("AAPL").book.clear()
     for reference, side, shares, price_e4 in (
-        (1, "B", 100, BID), (2, "B", 200, BID), (3, "B", 300, BID - 100), (11, "S", 100, ASK), (12, "S", 200, ASK + 100),
+        (1, "B", 100, BID), (2, "B", 200, BID), (3, "B", 300, BID - 100), (11, "S", 100, ASK),
+        (12, "S", 200, ASK + 100),
     ):  # fmt: skip
         assert made.add(reference, side, shares, price_e4) == []
     return made
@@ -63,8 +64,8 @@ def test_what_was_taken_leaves_with_the_displayed_order_and_fresh_shares_can_be_
 
 def test_taken_shares_stay_taken_when_their_owner_replaces_the_order(venue: LocalVenue) -> None:
     venue.send(enter(1, "S", 100, price=BID))
-    venue.itch("U", order_reference=1, new_order_reference=9, shares=150, price_e4=BID + 50)
-    assert fills(venue.send(enter(2, "S", 100, price=BID + 50, tif="3"))) == [(2, 50, BID + 50, "R")]
+    venue.itch("U", order_reference=1, new_order_reference=9, shares=150, price_e4=BID + 200)
+    assert fills(venue.send(enter(2, "S", 100, price=BID + 200, tif="3"))) == [(2, 50, BID + 200, "R")]
 
 
 def test_a_resting_order_waits_for_all_that_was_displayed_before_it(venue: LocalVenue) -> None:
@@ -93,8 +94,8 @@ def test_a_replaced_order_ahead_goes_behind_us(venue: LocalVenue) -> None:
 
 
 def test_an_execution_at_a_worse_price_is_a_trade_through_ours(venue: LocalVenue) -> None:
-    venue.send(enter(1, "B", 100, price=BID), enter(2, "B", 100, price=BID + 50))
-    assert fills(venue.execute(3, 150)) == [(2, 100, BID + 50, "A"), (1, 50, BID, "A")]
+    venue.send(enter(1, "B", 100, price=BID), enter(2, "B", 100, price=BID + 200))
+    assert fills(venue.execute(3, 150)) == [(2, 100, BID + 200, "A"), (1, 50, BID, "A")]
 
 
 def test_an_execution_at_a_better_price_does_not_reach_us(venue: LocalVenue) -> None:
@@ -141,7 +142,7 @@ def test_our_own_orders_keep_time_priority_among_themselves(venue: LocalVenue) -
 
 
 def test_no_more_is_filled_than_the_event_had(venue: LocalVenue) -> None:
-    venue.send(*(enter(ref, "B", 100, price=BID + 50) for ref in range(1, 6)))
+    venue.send(*(enter(ref, "B", 100, price=BID + 200) for ref in range(1, 6)))
     assert sum(fill[1] for fill in fills(venue.execute(3, 130))) == 130
 
 
@@ -209,5 +210,5 @@ def test_a_self_match_says_how_much_it_prevented() -> None:
 
 
 def test_a_cancelled_order_is_filled_no_more(venue: LocalVenue) -> None:
-    venue.send(enter(1, "B", 100, price=BID + 50), cancel(1))
+    venue.send(enter(1, "B", 100, price=BID + 200), cancel(1))
     assert venue.execute(3, 100) == []

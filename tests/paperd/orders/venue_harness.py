@@ -1,13 +1,10 @@
-"""The paper venue as a process (with a control connection to it, and its ledger), or in this process."""
+"""The paper venue behind its sockets, with a control connection to it and its ledger; or without any sockets."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +12,9 @@ from typing import Any
 
 from ouch_client import Client, decoded
 
+from paperd.arguments import build_parser
 from paperd.itch50 import encode
+from paperd.main import venue_of
 from paperd.orders.faults import Outbox
 from paperd.orders.ledger import Ledger
 from paperd.orders.market import Market
@@ -25,7 +24,6 @@ from paperd.orders.stream import Stream
 from paperd.orders.tally import Tally
 from paperd.orders.venue import Venue
 
-ROOT = Path(__file__).resolve().parents[3]
 DEADLINE_S = 20.0
 BOOK = "AAPL:100.00:100.10:500"
 
@@ -43,22 +41,19 @@ class RunningVenue:
         ]  # fmt: skip
         for book in books:
             arguments += ["--book", book]
+        self._control: socket.socket | None = None
         self._start(arguments)
 
     def _start(self, arguments: list[str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "paperd.main", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "daemons")},
-        )
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
-        self.status = json.loads(line)
-        self.address = self.status["orders"]
-        self._control: socket.socket | None = None
+        """In a thread of this process: what a process of its own would do, without its start."""
+        self.server = venue_of(build_parser().parse_args(arguments))
+        self.address = "{}:{}".format(*self.server.address)
+        self._summary: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._summary = self.server.run()
 
     def client(self, sequence: int = 1, **login: Any) -> Client:
         """Logged in; the start-of-day event is read if it is replayed."""
@@ -99,25 +94,23 @@ class RunningVenue:
 
     def lines(self, what: str | None = None) -> list[dict[str, Any]]:
         """The ledger so far."""
+        if self._thread.is_alive():
+            self.report()  # whatever the venue was at is written now
         lines = [json.loads(line) for line in self.ledger_path.read_text().splitlines()]
         return [line for line in lines if what in (None, line["what"])]
 
     def finish(self) -> dict[str, Any]:
         """Stop it; the summary."""
-        self.process.send_signal(signal.SIGTERM)
-        out, errors = self.process.communicate(timeout=DEADLINE_S)
-        assert self.process.returncode == 0, errors
-        last = json.loads(out.splitlines()[-1])
-        assert json.loads(self.summary_path.read_text()) == last["orders_summary"]
-        summary: dict[str, Any] = last["orders_summary"]
-        return summary
+        self.server.stop()
+        self._thread.join(DEADLINE_S)
+        assert json.loads(self.summary_path.read_text()) == self._summary
+        return self._summary
 
     def close(self) -> None:
         if self._control is not None:
             self._control.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+        self.server.stop()
+        self._thread.join(DEADLINE_S)
 
 
 class LocalVenue:
