@@ -14,7 +14,8 @@ class Control:
     """Listens and answers. OSError when the socket can not be made; a failing client costs that client only."""
 
     def __init__(self, path: Path, selector: selectors.BaseSelector) -> None:
-        path.unlink(missing_ok=True)
+        if path.is_socket():
+            path.unlink()  # of a paperd that is gone
         self._path = path
         self._selector = selector
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -138,9 +138,11 @@ class Outbox:
     def flush(self) -> None:
         """Let go everything, due or not."""
         self.release(1 << 62)
+        if self._collected:
+            self._mix()
 
     def _pass(self, outgoing: Outgoing, now_ns: int) -> None:
-        if self.faults.reorder > 0:
+        if self.faults.reorder > 0 or self._collected:
             if not self._collected:
                 self._collected_until_ns = now_ns + self.faults.reorder_ns
             self._collected.append(outgoing)

@@ -199,6 +199,17 @@ def test_reordered_answers_keep_each_orders_own_order(venue: RunningVenue, clien
     assert len({(m["user_ref"], m["type"], m.get("match")) for m in got}) == 40, "each once"
 
 
+def test_clearing_lets_go_what_was_collected_before_what_follows(venue: RunningVenue, client: Client) -> None:
+    venue.ctl("reorder", count=10, ms=60_000)
+    client.send(enter(1, price=BID), cancel(1), enter(2, price=BID))
+    venue.until(lambda report: report["counts"]["enters"] == 2)
+    venue.ctl("clear")
+    client.send(cancel(2))
+    got = [(m["type"], m["user_ref"]) for m in client.messages(4)]
+    assert got.index(("A", 1)) < got.index(("C", 1))
+    assert got.index(("A", 2)) < got.index(("C", 2)) == 3
+
+
 def test_duplicated_messages_are_the_same_bytes_and_count_once(venue: RunningVenue, client: Client) -> None:
     venue.ctl("duplicate", count=2)
     client.send(enter(1, price=ASK))

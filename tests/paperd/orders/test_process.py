@@ -116,6 +116,9 @@ def test_files_and_addresses_that_can_not_be_had_fail_by_name(
     assert main([*there, "--ledger", str(tmp_path / "no" / "ledger")]) == 1
     assert main([*there, "--password-file", str(tmp_path / "absent")]) == 1
     assert main(["--orders", "192.0.2.1:0"]) == 1
+    (tmp_path / "precious").write_text("x")
+    assert main([*there, "--control", str(tmp_path / "precious")]) == 1
+    assert (tmp_path / "precious").read_text() == "x"
     (tmp_path / "script").write_text("nonsense\n")
     assert main([*there, "--script", str(tmp_path / "script")]) == 2
     errors = capsys.readouterr().err
