@@ -29,7 +29,7 @@ def add_ctl_command(commands: Any) -> None:
 
 
 def _usage(name: str) -> str:
-    return " ".join([name, *(f"[{p.name}]" if p.default is None else p.name for p in VERBS[name].parameters)])
+    return " ".join([name, *(p.name if p.needed else f"[{p.name}]" for p in VERBS[name].parameters)])
 
 
 def ctl(options: argparse.Namespace) -> int:

@@ -73,13 +73,15 @@ class Position:
 
 @dataclass
 class Tally:
-    """All of it. Executions by match number; orders by UserRefNum, the dead ones too."""
+    """All of it. Executions by match number; orders by UserRefNum, the dead ones too; `live`: those that are open."""
 
     fees: Fees = field(default_factory=Fees)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     positions: dict[str, Position] = field(default_factory=dict)
     executions: dict[int, Execution] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
+    live: dict[int, Order] = field(default_factory=dict)
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys((state.value for state in State), 0))
     stamps: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAMPS, 0))
     _order_ns: list[int] = field(default_factory=list)
     _order_results: list[tuple[int, str]] = field(default_factory=list)
@@ -108,8 +110,17 @@ class Tally:
         self.counts["broken"] += 1
         self.positions[execution.order.symbol].add(execution, self.fees, -1)
 
+    def begin(self, order: Order) -> None:
+        """A new order, open until it ends."""
+        self.orders[order.user_ref] = self.live[order.user_ref] = order
+
+    def end(self, order: Order, state: State) -> None:
+        order.end(state)
+        del self.live[order.user_ref]
+        self.states[state.value] += 1
+
     def open_orders(self) -> list[Order]:
-        return [order for order in self.orders.values() if order.live]
+        return list(self.live.values())
 
     def after(self, ns: int) -> dict[str, Any]:
         """Orders and replaces received after a moment (CLOCK_MONOTONIC), and those of them that were accepted."""
@@ -120,9 +131,6 @@ class Tally:
     def report(self) -> dict[str, Any]:
         """The summary. `states` counts every UserRefNum once."""
         open_orders = self.open_orders()
-        states = dict.fromkeys((state.value for state in State), 0)
-        for order in self.orders.values():
-            states[order.state.value] += 1
         symbols: dict[str, Any] = {}
         for symbol in sorted({*self.positions, *(order.symbol for order in open_orders)}):
             mine = [order for order in open_orders if order.symbol == symbol]
@@ -133,7 +141,7 @@ class Tally:
             }
         return {
             "counts": dict(self.counts),
-            "states": states,
+            "states": self.states | {State.LIVE.value: len(open_orders)},
             "open": len(open_orders),
             "symbols": symbols,
             "stamps": dict(self.stamps),

@@ -167,11 +167,11 @@ class Venue:
             **{name: terms[name] for name in _TERMS},
         )
         order.options = dict(message["options"])
-        self.tally.orders[order.user_ref] = order
+        self.tally.begin(order)
         return order
 
     def _reject(self, order: Order, reason: int) -> str:
-        order.end(State.REJECTED)
+        self.tally.end(order, State.REJECTED)
         self.tally.counts["rejected"] += 1
         self.say(order, "J", reason=int(reason), client_id=order.client_id)
         return "rejected"
@@ -183,7 +183,7 @@ class Venue:
         fields |= {name: getattr(order, name) for name in _ECHOED}
         self.say(order, kind, state="D" if dead else "L", order_reference=order.reference, **fields)
         if dead:
-            order.end(State.DEAD)
+            self.tally.end(order, State.DEAD)
             order.open = 0
             self.tally.counts["accepted_dead"] += 1
 
@@ -207,7 +207,7 @@ class Venue:
         return result
 
     def _end(self, order: Order, state: State) -> None:
-        order.end(state)
+        self.tally.end(order, state)
         order.open = 0
         order.pending_total = None
         if order.resting:

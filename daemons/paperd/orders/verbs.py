@@ -35,6 +35,10 @@ class Parameter:
     high: int = _U63
     choices: tuple[str, ...] = ()
 
+    @property
+    def needed(self) -> bool:
+        return self.default is _NEEDED
+
     def parse(self, value: Any) -> Any:
         try:
             parsed = _PARSERS[self.kind](value)
@@ -209,7 +213,7 @@ def obey(server: "OrderServer", request: dict[str, Any]) -> dict[str, Any]:
     for parameter in verb.parameters:
         if request.get(parameter.name) is not None:
             values[parameter.name] = parameter.parse(request[parameter.name])
-        elif parameter.default is _NEEDED:
+        elif parameter.needed:
             raise VerbError(f"{parameter.name}: {name} needs it")
         else:
             values[parameter.name] = parameter.default

@@ -179,7 +179,10 @@ def test_whatever_happens_the_messages_add_up_to_the_venues_own_count(seed: int)
     assert values == {True: position.bought_value_e4, False: position.sold_value_e4}
     assert position.fills == len(ours["fills"])
     states = tally.report()["states"]
-    assert sum(states.values()) == len(tally.orders)
+    assert states == {state.value: 0 for state in State} | Counter(
+        o.state.value for o in tally.orders.values()
+    )
+    assert set(tally.live) == {ref for ref, order in tally.orders.items() if order.live}
     assert min(states[s] for s in ("filled", "cancelled", "replaced", "rejected", "dead")) > 0, (
         "the walk must reach all"
     )

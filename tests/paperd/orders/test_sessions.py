@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from ouch_client import Client, cancel, decoded, enter, login_packet, packet, query
+from ouch_client import Client, cancel, decoded, enter, login_packet, packet, query, replace
 from venue_harness import RunningVenue
 
 BID, ASK = 1_000_000, 1_001_000
@@ -202,6 +203,54 @@ def test_the_end_is_announced_and_the_summary_is_the_ledgers_sum(venue: RunningV
     assert summary["states"] == {
         "live": 1, "filled": 2, "cancelled": 0, "replaced": 0, "rejected": 0, "dead": 0
     }  # fmt: skip
+
+
+def test_the_ledger_alone_gives_the_summarys_positions_fees_and_open_orders(
+    venue: RunningVenue, client: Client
+) -> None:
+    """With messages doubled, delayed and mixed, and a trade broken."""
+    random = Random(3)
+    for verb, parameters in (("duplicate", {"count": 30}), ("reorder", {"count": 25}), ("delay", {"ms": 1})):
+        venue.ctl(verb, **parameters)
+    for ref in range(1, 200):
+        client.send(
+            enter(
+                ref, random.choice("BST"), random.randrange(1, 9), price=random.choice((BID, ASK, BID + 500))
+            )
+        )
+        if ref % 4 == 0:
+            client.send(random.choice((cancel(ref - 2, 1), replace(ref - 1, ref + 1, 5, BID))))
+    client.settled()
+    venue.ctl("break")
+    summary = venue.finish()
+    side: dict[int, str] = {}
+    left: dict[int, int] = {}
+    fills: dict[int, dict[str, Any]] = {}
+    for line in (line for line in venue.lines("out") if not line.get("copy")):
+        kind, ref = line["type"], line.get("user_ref")
+        if kind in ("A", "U"):
+            side[ref], left[ref] = line["side"], line["quantity"]
+            left.pop(line.get("original_ref"), None)
+        elif kind in ("E", "C", "D"):
+            left[ref] -= line["quantity"]
+            fills |= {line["match_number"]: line} if kind == "E" else {}
+        elif kind == "B":
+            del fills[line["match_number"]]
+    aapl = summary["symbols"]["AAPL"]
+    buys = [fill for fill in fills.values() if side[fill["user_ref"]] == "B"]
+    sells = [fill for fill in fills.values() if side[fill["user_ref"]] != "B"]
+    assert (aapl["bought"], aapl["sold"]) == (
+        sum(f["quantity"] for f in buys),
+        sum(f["quantity"] for f in sells),
+    )
+    assert aapl["bought_value_e4"] == sum(f["quantity"] * f["price_e4"] for f in buys)
+    assert aapl["sold_value_e4"] == sum(f["quantity"] * f["price_e4"] for f in sells)
+    assert aapl["fees_e4"] == sum(
+        f["quantity"] * (30 if f["liquidity"] == "R" else -20) for f in fills.values()
+    )
+    assert aapl["open_buy"] + aapl["open_sell"] == sum(left.values()) > 0
+    assert summary["open"] == sum(1 for shares in left.values() if shares)
+    assert min(aapl["bought"], aapl["sold"], summary["counts"]["broken"]) > 0
 
 
 def test_the_ledger_has_everything_received_and_sent_in_order(venue: RunningVenue, client: Client) -> None:
