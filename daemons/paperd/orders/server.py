@@ -32,6 +32,8 @@ IDLE_S = 0.02
 MOVING_S = 0.001
 """How late a resting order's fill can be noticed while the market moves."""
 MOVING_NS = 1_000_000_000
+PACKETS_PER_TURN = 128
+"""Of one client, before answers are written and the others have their turn."""
 FAREWELL_NS = 1_000_000_000
 """How long clients have to read what is left at the end."""
 
@@ -59,9 +61,8 @@ class OrderServer:
         self.outbox = Outbox(self._emit, config.seed)
         tally = Tally(config.fees)
         self.venue = Venue(market, tally, self.ledger, self._put, config.self_match)
-        self.sessions = Sessions(
-            config, Stream(config.session, self.ledger), self.venue, self.ledger, self.timers
-        )
+        stream = Stream(config.session, self.ledger)
+        self.sessions = Sessions(config, stream, self.venue, self.ledger, self.timers, self._forget)
         self._script = Script([] if config.script is None else load_script(config.script), self.now_ns())
         self._listener = listener
         self._selector = selectors.DefaultSelector()
@@ -147,7 +148,8 @@ class OrderServer:
         self._settle()
 
     def _take(self, connection: Connection) -> None:
-        packets, connection.inbox = connection.inbox, []
+        packets = connection.inbox[:PACKETS_PER_TURN]
+        del connection.inbox[:PACKETS_PER_TURN]
         for packet in packets:
             if connection.gone:
                 return
@@ -200,18 +202,22 @@ class OrderServer:
         if not self.sessions.faults.deaf and not connection.closing:
             wanted |= selectors.EVENT_READ
         known = self._interest[connection]
-        if connection.gone:
-            wanted = 0
-        if wanted != known:
-            if known:
-                self._selector.unregister(connection.socket)
-            if wanted:
-                self._selector.register(connection.socket, wanted, connection)
+        if wanted == known:
+            return
+        if known:
+            self._selector.unregister(connection.socket)
+        if wanted:
+            self._selector.register(connection.socket, wanted, connection)
         self._interest[connection] = wanted
-        if connection.gone:
-            del self._interest[connection]
+
+    def _forget(self, connection: Connection) -> None:
+        """Before it closes: its descriptor may be another's in the same turn."""
+        if self._interest.pop(connection):
+            self._selector.unregister(connection.socket)
 
     def _timeout_s(self) -> float:
+        if any(connection.inbox for connection in self.sessions.connections):
+            return 0.0
         now_ns = self.now_ns()
         moving = now_ns - self._moved_ns < MOVING_NS and bool(self.sessions.connections)
         due = [t for t in (self.timers.next_due_ns(), self.outbox.next_due_ns()) if t is not None]
@@ -221,6 +227,9 @@ class OrderServer:
     def _farewell(self) -> None:
         """The end of the session, in order; clients have a moment to read it."""
         self._see_market(self.now_ns())
+        for connection in list(self.sessions.connections):
+            while connection.inbox and not connection.gone:
+                self._take(connection)
         self.outbox.flush()
         self.venue.say(None, "S", event_code="E")
         self.outbox.flush()

@@ -8,6 +8,7 @@ logged-in connection is gone, cancel-on-disconnect does what it is configured to
 """
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from paperd.orders import actions, soup
@@ -45,10 +46,16 @@ class SessionFaults:
 
 
 class Sessions:
-    """All connections of the port."""
+    """All connections of the port. `on_close` is told of each before its socket closes."""
 
     def __init__(
-        self, config: OrdersConfig, stream: Stream, venue: Venue, ledger: Ledger, timers: Timers
+        self,
+        config: OrdersConfig,
+        stream: Stream,
+        venue: Venue,
+        ledger: Ledger,
+        timers: Timers,
+        on_close: Callable[[Connection], None],
     ) -> None:
         self.faults = SessionFaults()
         self.stream = stream
@@ -60,6 +67,7 @@ class Sessions:
         self._venue = venue
         self._ledger = ledger
         self._timers = timers
+        self._on_close = on_close
         self._numbered = 0
 
     def logged_in(self) -> list[Connection]:
@@ -162,7 +170,7 @@ class Sessions:
                 if idle and HEARTBEATS not in self.faults.muted:
                     connection.send(soup.packet(soup.SERVER_HEARTBEAT), now_ns)
             alive = connection.flush()
-            if not alive or (connection.closing and not connection.out):
+            if not alive or (connection.closing and not connection.out and not connection.inbox):
                 self.drop(connection, connection.why, now_ns)
             elif not self.faults.deaf:
                 self._drop_silent(connection, now_ns)
@@ -197,6 +205,7 @@ class Sessions:
         if connection.gone:
             return
         connection.flush()
+        self._on_close(connection)
         connection.close()
         self.connections.remove(connection)
         self._note(connection, why, now_ns, **fields)

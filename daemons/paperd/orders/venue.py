@@ -271,7 +271,7 @@ class Venue:
             return
         now_s = self.market.time_ns() / 1e9
         for order in self._expiring:
-            if order.live and int(order.options["expire_time_s"]) <= now_s:
+            if order.live and int(order.options.get("expire_time_s", 0)) <= now_s:
                 self.take_off(order, order.open, TIMED_OUT)
         self._expiring = [order for order in self._expiring if order.live]
 

@@ -95,6 +95,7 @@ _SOME_SYMBOL = Parameter("symbol", "text", None)
 _QUANTITY = Parameter("quantity", "whole", None, 1, 999_999)
 _PRICE = Parameter("price", "price", None, 1)
 _MS = Parameter("ms", "whole", None, 1, 86_400_000)
+_DISPLAY = Parameter("display", "text", None, choices=("Y", "N", "A", "Z"))
 _TYPES = Parameter("types", "text", "")
 _HEX = Parameter("hex", "hex")
 
@@ -114,7 +115,7 @@ VERBS: dict[str, Verb] = {
     "dead": Verb("accept the next orders dead", deeds.dead, (_count(),)),
     "amend": Verb(
         "accept the next order with other terms", deeds.amend,
-        (_PRICE, Parameter("time_in_force", "text", None), Parameter("display", "text", None)),
+        (_PRICE, Parameter("time_in_force", "text", None, choices=("0", "3", "5", "E")), _DISPLAY),
     ),
     "drop": Verb("lose the next inbound messages, of some types or any", deeds.drop, (_count(), _TYPES)),
     "cancel": Verb(
@@ -130,9 +131,9 @@ VERBS: dict[str, Verb] = {
         "restate an order", deeds.restate, (_REF, Parameter("reason", "text", "R"), _QUANTITY, _PRICE)
     ),
     "priority": Verb(
-        "priority update of an order", deeds.priority, (_REF, _PRICE, Parameter("display", "text", None))
+        "priority update of an order", deeds.priority, (_REF, _PRICE, _DISPLAY)
     ),
-    "modify": Verb("modify an order", deeds.modify, (_REF, Parameter("side", "text", None), _QUANTITY)),
+    "modify": Verb("modify an order", deeds.modify, (_REF, Parameter("side", "text", None, choices=("B", "S", "T", "E")), _QUANTITY)),
     "no-cancel": Verb(
         "orders can not be cancelled: cancels are pending (P) or rejected (I)", deeds.no_cancel,
         (Parameter("answer", "text", "pending", choices=("pending", "reject")), _SOME_SYMBOL, _MS),

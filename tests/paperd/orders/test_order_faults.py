@@ -388,6 +388,7 @@ def test_cancel_on_disconnect_can_be_changed(venue: RunningVenue, client: Client
         ({"verb": "reject", "code": 0}, "code"), ({"verb": "reject", "code": 1, "sybmol": "A"}, "sybmol"),
         ({"verb": "fill", "ref": 5}, "5"), ({"verb": "halt", "symbol": "NONE"}, "NONE"),
         ({"verb": "mute", "what": "x"}, "what"),
+        ({"verb": "amend", "display": "YY"}, "display"), ({"verb": "modify", "ref": 1, "side": "X"}, "side"),
         ({"verb": "itch", "hex": "00"}, "hex"), ({"verb": "message", "hex": "xyz"}, "hex"), ({"verb": "break"}, "fill"),
         ({"verb": "cancel", "reason": "SS"}, "reason"), ({"verb": "cut", "reset": "maybe"}, "reset"),
         ({"verb": "book", "symbol": "AAPL", "bid": "1", "ask": "1.00001", "size": 1}, "ask"),

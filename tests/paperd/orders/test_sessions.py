@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -290,6 +292,27 @@ def test_a_slow_reader_gets_everything_in_the_end(start: Start) -> None:
         client.send(*(enter(ref, "B", 0) for ref in range(first, first + 500)))
     venue.until(lambda report: report["counts"]["rejected"] == 20_000)
     assert [client.message()["user_ref"] for _ in range(20_000)] == list(range(1, 20_001))
+
+
+def test_clients_that_come_and_go_beside_control_connections_break_nothing(
+    venue: RunningVenue, client: Client
+) -> None:
+    """Descriptors are closed and taken again within one turn of the loop."""
+    for _ in range(60):
+        guests = [Client.connect(venue.address) for _ in range(3)]
+        for guest, data in zip(
+            guests, (b"\x00\x00", packet("O"), login_packet(1, username="NOBODY")), strict=True
+        ):
+            guest.send_packet(data)
+        control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        control.connect(str(venue.control_path))
+        control.sendall(b'{"verb": "orders"}\n')
+        assert json.loads(control.makefile().readline())["ok"]
+        control.close()
+        for guest in guests:
+            guest.close()
+    client.send(enter(1, price=BID))
+    client.expect("A", user_ref=1)
 
 
 def test_bytes_of_the_stream_are_the_same_whoever_reads_them(venue: RunningVenue, client: Client) -> None:
