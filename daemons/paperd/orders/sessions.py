@@ -100,6 +100,8 @@ class Sessions:
         elif kind == soup.CLIENT_HEARTBEAT:
             pass
         elif kind == soup.LOGOUT_REQUEST:
+            if connection.logged_in and ANSWERS not in self.faults.muted:
+                self._hand_out(connection, now_ns)  # answers to what came right before
             self.drop(connection, "logout", now_ns)
         elif kind == soup.UNSEQUENCED and connection.logged_in:
             self._venue.handle(packet.payload, now_ns)

@@ -130,10 +130,11 @@ VERBS: dict[str, Verb] = {
     "restate": Verb(
         "restate an order", deeds.restate, (_REF, Parameter("reason", "text", "R"), _QUANTITY, _PRICE)
     ),
-    "priority": Verb(
-        "priority update of an order", deeds.priority, (_REF, _PRICE, _DISPLAY)
+    "priority": Verb("priority update of an order", deeds.priority, (_REF, _PRICE, _DISPLAY)),
+    "modify": Verb(
+        "modify an order", deeds.modify,
+        (_REF, Parameter("side", "text", None, choices=("B", "S", "T", "E")), _QUANTITY),
     ),
-    "modify": Verb("modify an order", deeds.modify, (_REF, Parameter("side", "text", None, choices=("B", "S", "T", "E")), _QUANTITY)),
     "no-cancel": Verb(
         "orders can not be cancelled: cancels are pending (P) or rejected (I)", deeds.no_cancel,
         (Parameter("answer", "text", "pending", choices=("pending", "reject")), _SOME_SYMBOL, _MS),

@@ -121,9 +121,11 @@ def test_what_is_no_login_ends_the_connection(venue: RunningVenue, data: bytes) 
 
 
 def test_a_logout_closes_at_once(venue: RunningVenue, client: Client) -> None:
-    client.send_packet(packet("O"))
+    client.send_packet(packet("U", enter(1, price=ASK)) + packet("O") + packet("U", enter(2)))
+    assert [m["type"] for m in client.messages(2)] == ["A", "E"], "what came right before is answered"
     assert client.read() == ("", b"")
     assert events(venue)[-1] == "logout"
+    assert venue.report()["counts"]["enters"] == 1
 
 
 def test_debug_packets_are_taken_before_and_after_the_login(venue: RunningVenue) -> None:
