@@ -219,7 +219,7 @@ class OrderServer:
         if any(connection.inbox for connection in self.sessions.connections):
             return 0.0
         now_ns = self.now_ns()
-        moving = now_ns - self._moved_ns < MOVING_NS and bool(self.sessions.connections)
+        moving = now_ns - self._moved_ns < MOVING_NS and bool(self.venue.tally.live)
         due = [t for t in (self.timers.next_due_ns(), self.outbox.next_due_ns()) if t is not None]
         wait_s = MOVING_S if moving else IDLE_S
         return max(0.0, min([wait_s, *((t - now_ns) / 1e9 for t in due)]))
