@@ -106,15 +106,13 @@ class Outbox:
         self._queue: list[tuple[int, Outgoing]] = []
         self._collected: list[Outgoing] = []
         self._collected_until_ns = 0
-        self._due_ns = 0
 
     def put(self, outgoing: Outgoing, now_ns: int) -> None:
         faults = self.faults
         delayed = faults.delay_ns and (
             not faults.delay_types or outgoing.message["type"] in faults.delay_types
         )
-        self._due_ns = max(self._due_ns, now_ns + (faults.delay_ns if delayed else 0))
-        self._queue.append((self._due_ns, outgoing))
+        self._queue.append((now_ns + (faults.delay_ns if delayed else 0), outgoing))
 
     def next_due_ns(self) -> int | None:
         """When something can be released, None when nothing waits."""

@@ -282,6 +282,14 @@ def test_a_good_till_time_order_times_out(venue: LocalVenue) -> None:
     assert only(venue.answers())["reason"] == "T"
 
 
+def test_after_a_moment_is_strictly_after_it(venue: LocalVenue) -> None:
+    for ref, received_ns in ((1, 100), (2, 200), (3, 300)):
+        venue.venue.handle(enter(ref, price=BID if ref != 3 else 0), received_ns)
+    assert venue.tally.after(100) == {"received": 2, "accepted": 1, "user_refs": [2]}
+    assert venue.tally.after(99)["received"] == 3
+    assert venue.tally.after(300)["received"] == 0
+
+
 # Money
 
 
