@@ -68,7 +68,7 @@ def test_taken_shares_stay_taken_when_their_owner_replaces_the_order(venue: Loca
     assert fills(venue.send(enter(2, "S", 100, price=BID + 200, tif="3"))) == [(2, 50, BID + 200, "R")]
 
 
-def test_what_is_cancelled_of_a_displayed_order_is_first_what_we_have_taken_of_it(venue: LocalVenue) -> None:
+def test_a_partial_cancel_in_the_feed_takes_first_what_we_left(venue: LocalVenue) -> None:
     venue.send(enter(1, "S", 60, price=BID))
     venue.itch("X", order_reference=1, cancelled_shares=70)
     venue.send(enter(2, "B", 100, price=BID))
