@@ -1,0 +1,197 @@
+"""Orders through the running feedd to the paper venue and back: the venue's ledger is the judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from feedd_harness import Feed, Feedd, wait_until
+from order_circle import AAPL, ASK, BID, OrderCircle, PaperVenue
+
+from hft.layout.dtypes import (
+    CloseReason,
+    CommandScope,
+    IntentAction,
+    RefusalReason,
+    Side,
+    TimeInForce,
+    UpdateKind,
+    VenueSession,
+)
+
+Make = Callable[..., OrderCircle]
+_CANCEL, _REPLACE = int(IntentAction.CANCEL), int(IntentAction.REPLACE)
+_IOC, _SELL = int(TimeInForce.IOC), int(Side.SELL)
+
+
+@pytest.fixture
+def make_venue(tmp_path: Path) -> Iterator[Callable[..., PaperVenue]]:
+    made: list[PaperVenue] = []
+
+    def make(*options: str) -> PaperVenue:
+        made.append(PaperVenue(tmp_path / f"venue{len(made)}", *options))
+        return made[-1]
+
+    yield make
+    for venue in made:
+        venue.close()
+
+
+@pytest.fixture
+def circle(
+    make_feedd: Callable[..., Feedd], feed: Feed, tmp_path: Path, make_venue: Callable[..., PaperVenue]
+) -> Make:
+    def make(*options: str, **sections: dict[str, object]) -> OrderCircle:
+        return OrderCircle(make_feedd, feed, tmp_path, make_venue(*options), **sections)
+
+    return make
+
+
+def test_an_order_rests_and_is_cancelled(circle: Make) -> None:
+    suite = circle().begin()
+    order = suite.send()
+    assert suite.kinds(UpdateKind.ACCEPTED) == ["SENT", "ACCEPTED"]
+    assert [(int(o["order_id"]), int(o["leaves_quantity"])) for o in suite.orders()] == [(order, 100)]
+    suite.agree()
+    suite.send(action=_CANCEL, order_id=order)
+    assert suite.kinds(UpdateKind.CANCELED) == ["SENT", "CANCELED"]
+    suite.agree()
+    assert suite.feedd.stop() == 0
+
+
+def test_an_order_through_the_book_is_filled_and_the_position_follows(circle: Make) -> None:
+    suite = circle().begin()
+    suite.send(price=ASK, time_in_force=_IOC)
+    updates = suite.updates(UpdateKind.FILLED)
+    fill = updates[-1]
+    assert (int(fill["quantity"]), int(fill["price"]), int(fill["position"])) == (100, ASK, 100)
+    ledger = [
+        "market_publish_ts_ns",
+        "intent_emit_ts_ns",
+        "gate_ts_ns",
+        "send_ts_ns",
+        "sent_ts_ns",
+        "answer_ts_ns",
+    ]
+    stamps = [int(fill[name]) for name in ledger[1:]]
+    assert stamps == sorted(stamps)
+    assert stamps[0] > 0
+    suite.agree()
+    assert suite.position()["position"] == 100
+
+
+def test_a_replacement_takes_the_order_s_place(circle: Make) -> None:
+    suite = circle().begin()
+    order = suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    new = suite.send(action=_REPLACE, replaced_order_id=order, price=BID - 1000, quantity=70)
+    assert suite.kinds(UpdateKind.REPLACED) == ["SENT", "REPLACED"]
+    assert [(int(o["order_id"]), int(o["leaves_quantity"])) for o in suite.orders()] == [(new, 70)]
+    suite.agree()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"instrument_id": AAPL + 1}, "NOT_ALLOWED"),
+        ({"quantity": 1001}, "QUANTITY_LIMIT"),
+        ({"price": BID + 7}, "PRICE_OFF_TICK"),
+        ({"price": ASK * 2}, "PRICE_COLLAR"),
+        ({"action": _CANCEL, "order_id": 999}, "UNKNOWN_ORDER"),
+        ({"emit_ts_ns": 1}, "INTENT_TOO_OLD"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_the_gate_refuses_never_reaches_the_venue(
+    circle: Make, fields: dict[str, int], reason: str
+) -> None:
+    suite = circle().begin()
+    suite.send(**fields)
+    update = suite.updates(UpdateKind.REFUSED)[-1]
+    assert RefusalReason(int(update["reason"])).name == reason
+    assert suite.venue.report()["counts"]["enters"] == 0
+    suite.agree()
+
+
+def test_without_limits_from_watchd_everything_is_refused(circle: Make) -> None:
+    suite = circle(risk={"order_quantity_max": 0}).begin()
+    suite.send()
+    update = suite.updates(UpdateKind.REFUSED)[-1]
+    assert RefusalReason(int(update["reason"])).name == "QUANTITY_LIMIT"
+
+
+def test_a_closed_fence_cancels_what_rests_and_is_drained_then(circle: Make) -> None:
+    suite = circle().begin()
+    for _ in range(20):
+        suite.send()
+    suite.updates(UpdateKind.ACCEPTED, 20)
+    suite.wait("resting", open_orders=20, drained=0)
+    suite.close_fence()
+    suite.wait("drained", open_orders=0, drained=suite.epoch, sent_after_close=0)
+    assert suite.word("open_at_close") == 20
+    suite.agree()
+    assert suite.word("venue_session") == int(VenueSession.UP)
+
+
+def test_after_a_kill_it_leaves_the_venue_and_comes_back_when_cleared(circle: Make) -> None:
+    suite = circle().begin()
+    suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    suite.close_fence(CloseReason.OPERATOR)
+    suite.wait("gone", drained=suite.epoch, venue_session=int(VenueSession.LOGGED_OFF))
+    suite.fence.writer.set_reason(int(CloseReason.DISARMED))
+    suite.wait("back", venue_session=int(VenueSession.UP), reconciled=1)
+    suite.arm().send()
+    suite.updates(UpdateKind.ACCEPTED)
+    suite.agree()
+
+
+def test_a_command_cancels_and_says_when_it_is_obeyed(circle: Make) -> None:
+    suite = circle().begin()
+    suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    ticket = suite.commands.cancel(int(CommandScope.INSTRUMENT), AAPL)
+    suite.wait("obeyed", cancel_all_done=ticket, open_orders=0)
+    suite.agree()
+
+
+def test_a_broken_session_refuses_reconnects_and_trades_again(circle: Make) -> None:
+    suite = circle("--cancel-on-disconnect", "no").begin()
+    suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    suite.venue.ctl("cut")
+    wait_until(lambda: suite.feedd.stat_sum("feedd_venue_connects_total") >= 2, "it connects again", 10)
+    suite.wait("up again", venue_session=int(VenueSession.UP), reconciled=1, open_orders=1)
+    suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    suite.agree()
+
+
+def test_a_killed_feedd_finds_its_orders_and_cancels_them(circle: Make) -> None:
+    suite = circle("--cancel-on-disconnect", "no").begin()
+    for _ in range(1000):
+        suite.send()
+    suite.updates(UpdateKind.ACCEPTED, 1000)
+    suite.send(price=ASK, time_in_force=_IOC)
+    suite.updates(UpdateKind.FILLED)
+    suite.feedd.kill()
+    start = time.monotonic()
+    suite.start()
+    suite.wait("reconciled", reconciled=1)
+    took_s = time.monotonic() - start
+    suite.wait("cleaned up", open_orders=0)
+    assert took_s < 20, "2 s is the target: docs/TARGETS.md"
+    suite.agree()
+    assert suite.position()["position"] == 100
+    assert suite.word("fence_open") == 0
+
+
+def test_stopping_in_order_leaves_nothing_open(circle: Make) -> None:
+    suite = circle("--cancel-on-disconnect", "no").begin()
+    suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    assert suite.feedd.stop() == 0
+    report = suite.venue.report()
+    assert (report["open"], report["counts"]["accepted"]) == (0, 1)
