@@ -10,4 +10,10 @@ UNTOUCHED: Final = (
 )
 
 # (file, the line, the change): why.
-EXCUSES: Final[dict[tuple[str, str, str], str]] = {}
+EXCUSES: Final[dict[tuple[str, str, str], str]] = {
+    (
+        "gate.cpp",
+        "const std::uint64_t apart_ns = heard_ns > now_ns ? heard_ns - now_ns : now_ns - heard_ns;",
+        "> → >=",
+    ): "of two equal stamps both differences are 0",
+}

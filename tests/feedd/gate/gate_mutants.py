@@ -276,9 +276,10 @@ def main() -> int:
     """All mutants; the table of docs/GATE.md with --markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/GATE.md")
+    parser.add_argument("--only", choices=FILES, help="of this file alone")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "tests")
     options = parser.parse_args()
-    made = all_mutants()
+    made = [mutant for mutant in all_mutants() if options.only in (None, mutant.file)]
     counts: Counter[tuple[str, str]] = Counter()
     survived: list[Mutant] = []
     with tempfile.TemporaryDirectory() as directory:
