@@ -93,6 +93,8 @@ TEST_F(LimitsViewTest, with_a_page_that_nobody_wrote_the_configuration_holds) {
   EXPECT_EQ(1000u, view_.limits().messages_per_s);
   EXPECT_EQ(0u, view_.sequence());
   EXPECT_FALSE(view_.refresh());
+  view_.configure_instrument(3, {});
+  for (std::uint32_t id = 0; id < INSTRUMENTS; ++id) EXPECT_EQ(NOT_SET, of(view_.instrument(id)));
 }
 
 TEST_F(LimitsViewTest, each_limit_is_the_smaller_of_the_two) {
@@ -170,6 +172,9 @@ TEST_F(LimitsViewTest, ids_out_of_range_harm_nobody_and_may_do_nothing) {
   ASSERT_TRUE(LimitsWriter(made).write(wanted));
   EXPECT_TRUE(view_.refresh());
   EXPECT_EQ((std::vector<std::uint64_t>{7, 7, 7}), of(view_.instrument(INSTRUMENTS - 1)));
+  ASSERT_TRUE(LimitsWriter(made).write(page_of(2, LIMIT_NOT_SET)));
+  EXPECT_TRUE(view_.refresh());
+  EXPECT_EQ(NOT_SET, of(view_.instrument(INSTRUMENTS - 1)));
   EXPECT_EQ((std::vector<std::uint64_t>{0, 0, 0}), of(view_.instrument(INSTRUMENTS)));
 }
 
@@ -182,6 +187,9 @@ TEST_F(LimitsViewTest, a_full_page_is_read_whole) {
   ASSERT_TRUE(LimitsWriter(made).write(wanted));
   ASSERT_TRUE(view.refresh());
   for (std::uint32_t id = 0; id < LIMITS_INSTRUMENTS; ++id) ASSERT_EQ(id, view.instrument(id).position_max);
+  ASSERT_TRUE(LimitsWriter(made).write(page_of(2, LIMIT_NOT_SET)));
+  ASSERT_TRUE(view.refresh());
+  for (std::uint32_t id = 0; id < 300; ++id) ASSERT_EQ(NOT_SET, of(view.instrument(id)));
 }
 
 TEST_F(LimitsViewTest, a_page_that_never_holds_still_refuses_and_is_taken_as_soon_as_it_does) {

@@ -24,8 +24,7 @@ void LimitsView::configure_instrument(std::uint32_t instrument_id, const Instrum
 
 void LimitsView::set_region(const Region& limits) noexcept {
   page_ = LimitsPage(limits);
-  version_ = NEVER_READ;
-  if (!read_page()) refuse_everything();
+  read_page();
 }
 
 // False: nothing new is in force.
