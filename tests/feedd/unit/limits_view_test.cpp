@@ -209,6 +209,20 @@ TEST_F(LimitsViewTest, a_page_that_never_holds_still_refuses_and_is_taken_as_soo
   EXPECT_EQ(6u, view_.limits().loss_max);
 }
 
+TEST_F(LimitsViewTest, another_page_that_is_just_being_written_is_taken_at_whatever_version) {
+  Region first = page();
+  ASSERT_TRUE(LimitsWriter(first).write(page_of(1, 5)));
+  view_.set_region(first);
+  Region second = Region::adopt(options(schema::RegionKind::LIMITS, 1, sizeof(schema::Limits), "limits.new"));
+  word(second, 0) = 1;
+  view_.set_region(second);
+  EXPECT_EQ(REFUSING, tightened(view_.limits()));
+  ASSERT_TRUE(LimitsWriter(second).write(page_of(1, 6)));
+  EXPECT_EQ(word(first, 0), word(second, 0));
+  EXPECT_TRUE(view_.refresh());
+  EXPECT_EQ(6u, view_.limits().loss_max);
+}
+
 TEST_F(LimitsViewTest, a_page_with_more_entries_than_there_is_room_for_refuses) {
   Region made = page();
   ASSERT_TRUE(LimitsWriter(made).write(page_of(1, 5)));
