@@ -86,7 +86,9 @@ class _Ordinary:
 
     def _market(self) -> None:
         f, now = self._field, self._between(10**9, 10**15)
-        f["now"] = now
+        f["now"] = now = np.where(
+            self._rng.random(self._count) < 0.03, self._between(0, 2), now
+        )  # right after boot
         f["allowed"] = ~self._aim("allowed")
         f["trade_state"] = np.where(self._aim("trade_state"), self._pick(0, 2, 3, 4, 255), 1)
         f["tick"] = self._pick(1, 1, 5, 100, 100, 100, 10_000)
@@ -100,12 +102,12 @@ class _Ordinary:
         f["ask"] = np.where(broken & (how == 3), 0, f["ask"])
         f["bid"] = np.where(broken & (how == 4), 0, f["bid"])
         age = self._pick(0, 1, 1000, 10**6) * self._between(0, 3)
-        f["heard"] = now + np.where(self._rng.random(self._count) < 0.3, age, -age)
+        f["heard"] = np.maximum(now + np.where(self._rng.random(self._count) < 0.3, age, -age), 0)
         f["book_age_max"] = np.where(self._aim("book_age"), 0, 1) + self._limit("book_age", age)
         age = self._pick(0, 1, 1000, 10**6) * self._between(0, 3)
         f["intent_age_max"] = np.where(self._aim("intent_age"), 0, 1) + self._limit("intent_age", age)
         future = self._aim("intent_age") & (self._rng.random(self._count) < 0.2)
-        f["emit"] = now - np.where(future, -1, age)
+        f["emit"] = np.maximum(now - np.where(future, -1, age), 0)
 
     def _order(self) -> None:
         f = self._field
@@ -181,6 +183,9 @@ class _Ordinary:
         f = self._field
         f["open_orders"] = orders = self._between(0, 1000) + (f["replaced_leaves"] != 0)
         f["open_orders_max"] = self._limit("open_orders", orders + 1 - (f["replaced_leaves"] != 0))
+        unknown = self._aim("open_orders") & (self._rng.random(self._count) < 0.2)
+        for name in ("open_orders", "open_orders_max"):
+            f[name] = np.where(unknown, NONE_MAX, f[name].astype(np.uint64))
         f["unacknowledged"] = waiting = self._between(0, 100) * self._pick(0, 1)
         f["unacknowledged_max"] = self._limit("unacknowledged", waiting + 1)
         f["marked_value"] = marked = self._between(-(10**9), 10**9) * self._pick(0, 1, 1)

@@ -63,6 +63,16 @@ TEST(DuplicateWindowTest, what_did_not_fit_is_refused_until_its_window_is_over_a
   for (key.price = 1; key.price <= ORDERS; ++key.price) ASSERT_FALSE(window->seen(key, 6000)) << key.price;
 }
 
+TEST(DuplicateWindowTest, sending_the_same_orders_over_and_over_uses_no_places_of_others) {
+  constexpr std::uint64_t ORDERS = 1000;
+  const auto window = std::make_unique<DuplicateWindow>(WINDOW_NS);
+  DuplicateKey key = ORDER;
+  for (std::uint64_t now_ns = 5000; now_ns < 5020; ++now_ns) {
+    for (key.price = 1; key.price <= ORDERS; ++key.price) window->remember(key, now_ns);
+  }
+  for (key.price = ORDERS + 1; key.price <= 10 * ORDERS; ++key.price) ASSERT_FALSE(window->seen(key, 5020));
+}
+
 TEST(DuplicateWindowTest, places_of_orders_whose_window_is_over_are_used_again_without_blindness) {
   const auto window = std::make_unique<DuplicateWindow>(WINDOW_NS);
   DuplicateKey key = ORDER;

@@ -139,6 +139,31 @@ TEST(GateTest, a_feed_stamped_a_little_ahead_of_our_clock_is_fresh_and_a_lot_ahe
   EXPECT_EQ(RefusalReason::BOOK_STALE, world.refusal());
 }
 
+TEST(GateTest, a_stamp_of_0_is_none_however_young_the_clock) {
+  World world;
+  world.account.feed_heard_ts_ns = world.order.intent_emit_ts_ns = 1;
+  const auto refusal = [&] { return gate_refusal(world.order, world.instrument, world.account, world.limits, 500); };
+  EXPECT_EQ(RefusalReason::NONE, refusal());
+  world.order.intent_emit_ts_ns = 0;
+  EXPECT_EQ(RefusalReason::INTENT_TOO_OLD, refusal());
+  world.account.feed_heard_ts_ns = 0;
+  EXPECT_EQ(RefusalReason::BOOK_STALE, refusal());
+}
+
+TEST(GateTest, what_is_not_known_of_the_account_refuses_whatever_the_limits) {
+  World world;
+  world.order.replaced_leaves = world.instrument.open_buy_quantity = 1;
+  world.limits.open_orders_max = world.limits.unacknowledged_max = world.limits.loss_max = UINT64_MAX;
+  world.account.open_orders = 1;
+  EXPECT_EQ(RefusalReason::NONE, world.refusal());
+  world.account.marked_value = INT64_MIN;
+  EXPECT_EQ(RefusalReason::LOSS_LIMIT, world.refusal());
+  world.account.unacknowledged = UINT64_MAX;
+  EXPECT_EQ(RefusalReason::UNACKNOWLEDGED_LIMIT, world.refusal());
+  world.account.open_orders = UINT64_MAX;
+  EXPECT_EQ(RefusalReason::OPEN_ORDERS_LIMIT, world.refusal());
+}
+
 TEST(GateTest, an_intent_of_the_future_is_refused) {
   World world;
   world.order.intent_emit_ts_ns = NOW_NS + 1;

@@ -93,6 +93,8 @@ TEST_F(LimitsViewTest, with_a_page_that_nobody_wrote_the_configuration_holds) {
   EXPECT_EQ(1000u, view_.limits().messages_per_s);
   EXPECT_EQ(0u, view_.sequence());
   EXPECT_FALSE(view_.refresh());
+  view_.configure_instrument(3, {});
+  for (std::uint32_t id = 0; id < INSTRUMENTS; ++id) EXPECT_EQ(NOT_SET, of(view_.instrument(id)));
 }
 
 TEST_F(LimitsViewTest, each_limit_is_the_smaller_of_the_two) {
@@ -170,6 +172,9 @@ TEST_F(LimitsViewTest, ids_out_of_range_harm_nobody_and_may_do_nothing) {
   ASSERT_TRUE(LimitsWriter(made).write(wanted));
   EXPECT_TRUE(view_.refresh());
   EXPECT_EQ((std::vector<std::uint64_t>{7, 7, 7}), of(view_.instrument(INSTRUMENTS - 1)));
+  ASSERT_TRUE(LimitsWriter(made).write(page_of(2, LIMIT_NOT_SET)));
+  EXPECT_TRUE(view_.refresh());
+  EXPECT_EQ(NOT_SET, of(view_.instrument(INSTRUMENTS - 1)));
   EXPECT_EQ((std::vector<std::uint64_t>{0, 0, 0}), of(view_.instrument(INSTRUMENTS)));
 }
 
@@ -182,6 +187,9 @@ TEST_F(LimitsViewTest, a_full_page_is_read_whole) {
   ASSERT_TRUE(LimitsWriter(made).write(wanted));
   ASSERT_TRUE(view.refresh());
   for (std::uint32_t id = 0; id < LIMITS_INSTRUMENTS; ++id) ASSERT_EQ(id, view.instrument(id).position_max);
+  ASSERT_TRUE(LimitsWriter(made).write(page_of(2, LIMIT_NOT_SET)));
+  ASSERT_TRUE(view.refresh());
+  for (std::uint32_t id = 0; id < 300; ++id) ASSERT_EQ(NOT_SET, of(view.instrument(id)));
 }
 
 TEST_F(LimitsViewTest, a_page_that_never_holds_still_refuses_and_is_taken_as_soon_as_it_does) {
@@ -198,6 +206,20 @@ TEST_F(LimitsViewTest, a_page_that_never_holds_still_refuses_and_is_taken_as_soo
   ASSERT_TRUE(writer.write(page_of(2, 6)));  // the next watchd
   EXPECT_TRUE(view_.refresh());
   EXPECT_EQ(2u, view_.sequence());
+  EXPECT_EQ(6u, view_.limits().loss_max);
+}
+
+TEST_F(LimitsViewTest, another_page_that_is_just_being_written_is_taken_at_whatever_version) {
+  Region first = page();
+  ASSERT_TRUE(LimitsWriter(first).write(page_of(1, 5)));
+  view_.set_region(first);
+  Region second = Region::adopt(options(schema::RegionKind::LIMITS, 1, sizeof(schema::Limits), "limits.new"));
+  word(second, 0) = 1;
+  view_.set_region(second);
+  EXPECT_EQ(REFUSING, tightened(view_.limits()));
+  ASSERT_TRUE(LimitsWriter(second).write(page_of(1, 6)));
+  EXPECT_EQ(word(first, 0), word(second, 0));
+  EXPECT_TRUE(view_.refresh());
   EXPECT_EQ(6u, view_.limits().loss_max);
 }
 
@@ -252,7 +274,7 @@ TEST_F(LimitsViewTest, beside_a_busy_writer_what_is_in_force_is_one_page_or_refu
     LimitsWriter writer(made);
     for (std::uint64_t sequence = 1; !stop; ++sequence) {
       writer.write(wanted(sequence));
-      if (sequence % 4 == 0) std::this_thread::yield();
+      std::this_thread::yield();
     }
   });
   LimitsView view(wide, INSTRUMENTS);
@@ -260,7 +282,7 @@ TEST_F(LimitsViewTest, beside_a_busy_writer_what_is_in_force_is_one_page_or_refu
   unsigned whole = 0;
   std::uint64_t before = 0;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (whole < 1000 && std::chrono::steady_clock::now() < end) {
+  while (whole < 200 && std::chrono::steady_clock::now() < end) {
     if (!view.refresh() || view.sequence() == LimitsView::SEQUENCE_NONE) continue;
     ++whole;
     const std::uint64_t sequence = view.sequence();
@@ -273,7 +295,7 @@ TEST_F(LimitsViewTest, beside_a_busy_writer_what_is_in_force_is_one_page_or_refu
   }
   stop = true;
   writing.join();
-  EXPECT_EQ(1000u, whole);
+  EXPECT_EQ(200u, whole);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ class DuplicateWindow {
 
   // A stamp of the future counts as within.
   [[nodiscard]] bool within(std::uint64_t sent_ts_ns, std::uint64_t now_ns) const noexcept {
-    return window_ns_ != 0 && !(now_ns >= sent_ts_ns && now_ns - sent_ts_ns >= window_ns_);
+    return window_ns_ != 0 && !(now_ns > sent_ts_ns && now_ns - sent_ts_ns >= window_ns_);
   }
 
   static std::size_t index_of(const DuplicateKey& key) noexcept {
@@ -81,7 +81,8 @@ class DuplicateWindow {
     x ^= (static_cast<std::uint64_t>(key.instrument_id) << 8) | static_cast<std::uint64_t>(key.side);
     x = (x ^ (x >> 32)) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ key.quantity ^ (x >> 29)) * 0x94d049bb133111ebull;
-    return static_cast<std::size_t>(x >> 54);  // 10 bits
+    static_assert(SETS == 1u << 10);
+    return static_cast<std::size_t>(x >> 54);
   }
 
   std::uint64_t window_ns_;

@@ -61,10 +61,10 @@ bool within_collar(const GateOrder& order, const GateInstrument& instrument, std
 // The position if all that is open on one side fills and nothing on the other; a short one counts as positive on the
 // sell side.
 struct WorstCase {
-  Wide this_side = 0;  // with the order
-  Wide other_side = 0;
-  Wide before = 0;  // this side without it
-  bool known = false;
+  Wide this_side;  // with the order
+  Wide other_side;
+  Wide before;  // this side without it
+  bool known;   // what is replaced is in the open quantity, or that is wrong
 };
 
 WorstCase worst_case(const GateOrder& order, const GateInstrument& instrument) noexcept {
@@ -72,12 +72,9 @@ WorstCase worst_case(const GateOrder& order, const GateInstrument& instrument) n
   const Wide position = buys ? instrument.position : -static_cast<Wide>(instrument.position);
   const std::uint64_t open = buys ? instrument.open_buy_quantity : instrument.open_sell_quantity;
   const std::uint64_t open_other = buys ? instrument.open_sell_quantity : instrument.open_buy_quantity;
-  WorstCase worst;
-  worst.before = position + open;
-  worst.this_side = worst.before - order.replaced_leaves + order.quantity;
-  worst.other_side = open_other - position;
-  worst.known = order.replaced_leaves <= open;  // what is replaced is in the open quantity, or that is wrong
-  return worst;
+  const Wide before = position + open;
+  return {before - order.replaced_leaves + order.quantity, open_other - position, before,
+          order.replaced_leaves <= open};
 }
 
 bool within_position(const WorstCase& worst, std::uint64_t position_max) noexcept {

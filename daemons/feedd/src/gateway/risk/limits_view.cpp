@@ -24,16 +24,15 @@ void LimitsView::configure_instrument(std::uint32_t instrument_id, const Instrum
 
 void LimitsView::set_region(const Region& limits) noexcept {
   page_ = LimitsPage(limits);
-  version_ = NEVER_READ;
-  if (!read_page()) refuse_everything();
+  version_ = NEVER_READ;  // another page counts for itself
+  read_page();
 }
 
 // False: nothing new is in force.
 bool LimitsView::read_page() noexcept {
   schema::Limits page;
   if (!page_.read(page)) {
-    // `version_` stays odd, so that every refresh looks again.
-    version_ = NEVER_READ;
+    // `version_` stays that of an earlier moment, so the next refresh looks again.
     if (sequence_ == SEQUENCE_NONE) return false;
     refuse_everything();
     return true;

@@ -21,7 +21,7 @@ class MessageBucket {
       : rate_(std::min(limits.messages_per_s, LIMIT_MAX)),
         capacity_(rate_ == 0 ? 0 : std::min(limits.message_burst, LIMIT_MAX) * TOKEN),
         reserve_(std::min(limits.cancel_reserve, LIMIT_MAX) * TOKEN),
-        full_after_ns_(rate_ == 0 ? 0 : capacity_ / rate_),
+        full_after_ns_(capacity_ / std::max(rate_, std::uint64_t{1})),
         parts_(capacity_),
         refilled_ns_(now_ns) {}
 
