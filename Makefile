@@ -48,6 +48,12 @@ simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default
 	@HFT_SIMULATION_SEEDS=$${HFT_SIMULATION_SEEDS:-100000} $(PYTHON) -m pytest tests/watchd/monitor/test_simulation.py \
 	  -k no_rule -s $(ARGS)
 
+mutants: ## faults put into the risk gate one by one: each must be seen by a test (docs/GATE.md)
+	@deploy/setup.sh test
+	@cmake --preset tests -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) >/dev/null
+	@cmake --build build/tests --target gate_driver >/dev/null
+	@$(PYTHON) tests/feedd/gate/gate_mutants.py $(ARGS)
+
 model: ## the control plane's model within larger bounds (daemons/watchd/model): minutes, gigabytes
 	@deploy/setup.sh test
 	@HFT_MODEL=large $(PYTHON) -m pytest tests/watchd/test_model.py -k larger --timeout 0 -s $(ARGS)
@@ -61,4 +67,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz kill-bench soak simulate model golden metrics clean
+.PHONY: help setup demo test lint bench fuzz kill-bench soak simulate mutants model golden metrics clean

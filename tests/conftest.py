@@ -51,6 +51,12 @@ def contract_build() -> Path:
 
 
 @pytest.fixture(scope="session")
+def gate_build() -> Path:
+    """build/tests with the program of tests/feedd/gate alone."""
+    return _build("tests", "gate_driver")
+
+
+@pytest.fixture(scope="session")
 def tsan_build() -> Path:
     """build/tsan: the contract programs under clang's ThreadSanitizer."""
     return _build("tsan", "contract_races", "contract_control_races")

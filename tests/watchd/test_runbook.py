@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hft.layout.dtypes import CloseReason
+from hft.layout.dtypes import CloseReason, RefusalReason
 from watchd.ctl.arguments import HELP, parse
 from watchd.ctl_words import EXIT_BAD_CONFIG, EXIT_NO_ANSWER, EXIT_NOT_PERMITTED
 from watchd.states import is_kill, reason_name
@@ -32,6 +32,13 @@ REFUSALS = _sections("When a command is refused")
 def test_every_reason_has_an_entry_and_every_entry_is_a_reason() -> None:
     expected = [reason_name(reason) for reason in CloseReason if reason >= CloseReason.LEASE_LAPSED]
     assert list(REASONS) == expected
+
+
+def test_every_refusal_of_the_gateway_has_a_row_in_the_order_in_which_it_is_checked() -> None:
+    table = RUNBOOK.split("## When the gateway refuses an order")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", table, flags=re.MULTILINE)
+    expected = [reason.name.lower() for reason in RefusalReason if reason != RefusalReason.NONE]
+    assert [name for name, _, _ in rows] == expected
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -1,4 +1,4 @@
-// Fence, operator's veto and progress for Python.
+// Fence, operator's veto, limits, commands and progress for Python.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -9,7 +9,9 @@
 #include <tuple>
 
 #include "feedd/clock.hpp"
+#include "feedd/commands.hpp"
 #include "feedd/fence.hpp"
+#include "feedd/limits.hpp"
 #include "feedd/progress.hpp"
 #include "feedd/veto.hpp"
 #include "python/bindings.hpp"
@@ -82,6 +84,70 @@ void bind_veto(nb::module_& module) {
              "Takes back the veto that read_operator_veto showed; False when another came since.");
 }
 
+void construct_limits_writer(LimitsWriter* self, Region& limits) {
+  require_kind(limits, {RegionKind::LIMITS});
+  require_writable(limits);
+  new (self) LimitsWriter(limits);
+}
+
+bool read_limits(const Region& limits, nb::handle out) {
+  require_kind(limits, {RegionKind::LIMITS});
+  schema::Limits page;
+  if (!LimitsPage(limits).read(page)) return false;
+  record_into(page, out);
+  return true;
+}
+
+void bind_limits(nb::module_& module) {
+  module.attr("LIMITS_INSTRUMENTS") = LIMITS_INSTRUMENTS;
+  module.attr("LIMIT_NOT_SET") = LIMIT_NOT_SET;
+  module.def("read_limits", &read_limits, "region"_a, "out"_a,
+             "Copies one moment of watchd/limits; False when it never holds still or says nonsense.");
+  nb::class_<LimitsWriter>(module, "LimitsWriter", "watchd's end of the limits (feedd/limits.hpp).")
+      .def("__init__", &construct_limits_writer, "limits"_a, nb::keep_alive<1, 2>())
+      .def_prop_ro("sequence", &LimitsWriter::sequence)
+      .def(
+          "write",
+          [](LimitsWriter& self, nb::handle record) { return self.write(record_from<schema::Limits>(record)); },
+          "record"_a);
+}
+
+void construct_commands_writer(CommandsWriter* self, Region& commands) {
+  require_kind(commands, {RegionKind::COMMANDS});
+  require_writable(commands);
+  new (self) CommandsWriter(commands);
+}
+
+struct CommandsReader {
+  CommandsView view;
+};
+
+void construct_commands_reader(CommandsReader* self, const Region& commands) {
+  require_kind(commands, {RegionKind::COMMANDS});
+  new (self) CommandsReader;
+  self->view.set_region(commands);
+}
+
+std::tuple<std::uint64_t, std::uint64_t, std::uint64_t> take_command(CommandsReader& self) {
+  const CancelRequest request = self.view.take();
+  return {request.ticket, static_cast<std::uint64_t>(request.scope), request.subject};
+}
+
+void bind_commands(nb::module_& module) {
+  nb::class_<CommandsWriter>(module, "CommandsWriter", "watchd's end of the commands (feedd/commands.hpp).")
+      .def("__init__", &construct_commands_writer, "commands"_a, nb::keep_alive<1, 2>())
+      .def(
+          "cancel",
+          [](CommandsWriter& self, std::uint64_t scope, std::uint64_t subject) {
+            return self.cancel(static_cast<schema::CommandScope>(scope), subject);
+          },
+          "scope"_a, "subject"_a = 0,
+          "Asks the gateway to cancel; the ticket, obeyed once gateway.state's cancel_all_done is that or more.");
+  nb::class_<CommandsReader>(module, "CommandsReader", "The gateway's end of the commands, for stand-ins and tests.")
+      .def("__init__", &construct_commands_reader, "commands"_a, nb::keep_alive<1, 2>())
+      .def("take", &take_command, "(ticket, scope, subject) of what was asked since the last call; ticket 0: nothing.");
+}
+
 void bind_progress(nb::module_& module) {
   nb::class_<ProgressWriter>(module, "ProgressWriter", "A hot loop's own progress (feedd/progress.hpp).")
       .def("__init__", &construct_progress_writer, "progress"_a, "loop"_a, nb::keep_alive<1, 2>())
@@ -102,6 +168,8 @@ void bind_progress(nb::module_& module) {
 void bind_control(nb::module_& module) {
   bind_fence(module);
   bind_veto(module);
+  bind_limits(module);
+  bind_commands(module);
   bind_progress(module);
 }
 

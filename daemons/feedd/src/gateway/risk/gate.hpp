@@ -1,6 +1,7 @@
 // The risk gate: may this order exist? Pure: what is known goes in, the first "no" comes out, in the order of
 // RefusalReason. Integers only. Each comparison is written so that a value nobody thought of says no, and nothing can
-// overflow into a yes.
+// overflow into a yes. docs/GATE.md has every rule as a formula; tests/feedd/gate/gate_twin.py is the same gate a second
+// time.
 //
 // Cancels do not come here: whoever may say no may always cancel.
 #pragma once
@@ -33,22 +34,24 @@ struct GateInstrument {
   std::uint64_t open_sell_quantity = 0;
   std::uint64_t own_best_bid = 0;           // highest own open buy price, 0 = none
   std::uint64_t own_best_ask = UINT64_MAX;  // lowest own open sell price
-  bool duplicate = false;                   // same side, price, quantity within the window
-  // [risk.instruments] and watchd/limits, UINT64_MAX where nobody said anything tighter.
+  bool duplicate = false;                   // same side, price, quantity within the window (DuplicateWindow)
+  // [risk.instruments] and watchd/limits (LimitsView), UINT64_MAX where nobody said anything tighter.
   std::uint64_t order_quantity_max = UINT64_MAX;
   std::uint64_t order_notional_max = UINT64_MAX;
   std::uint64_t position_max = UINT64_MAX;
 };
 
+// What is not known is left as it is here, and refuses.
 struct GateAccount {
   std::uint64_t gross_notional_others = UINT64_MAX;  // worst case × mark of all other instruments
   std::uint64_t open_orders = UINT64_MAX;
   std::uint64_t unacknowledged = UINT64_MAX;
   std::int64_t marked_value = INT64_MIN;  // realized and unrealized, of the day; loss is negative
   std::uint64_t feed_heard_ts_ns = 0;     // newest publication of the feed
-  bool message_allowed = false;           // the token bucket's answer, reserve for cancels left out
+  bool message_allowed = false;           // MessageBucket::order_allowed
 };
 
+// `now_ns` is read after the intent was copied.
 [[nodiscard]] schema::RefusalReason gate_refusal(const GateOrder& order, const GateInstrument& instrument,
                                                  const GateAccount& account, const RiskLimits& limits,
                                                  std::uint64_t now_ns) noexcept;
