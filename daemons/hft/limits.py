@@ -14,9 +14,10 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hft import _native
 from hft.layout.dtypes import COMMANDS, LIMITS, RegionKind
@@ -76,15 +77,15 @@ def read_limits(page: Region) -> Limits | None:
     values = record[0]
     if values["limits_sequence"] == 0:
         return Limits()
-    entries = values["instruments"][: int(values["entries"])]
+    account: dict[str, Any] = {name: int(values[name]) for name in ACCOUNT_FIELDS}
     return Limits(
-        int(values["limits_sequence"]),
-        int(values["changed_ts_ns"]),
-        *(int(values[name]) for name in ACCOUNT_FIELDS),
+        sequence=int(values["limits_sequence"]),
+        changed_ts_ns=int(values["changed_ts_ns"]),
         instruments={
             int(entry["instrument_id"]): InstrumentLimits(*(int(entry[name]) for name in INSTRUMENT_FIELDS))
-            for entry in entries
+            for entry in values["instruments"][: int(values["entries"])]
         },
+        **account,
     )
 
 
@@ -123,7 +124,7 @@ def _loosened(before: Limits, after: Limits) -> Iterator[str]:
                 yield f"{instrument_id}.{name}"
 
 
-def _record(limits: Limits) -> np.ndarray:
+def _record(limits: Limits) -> NDArray[np.void]:
     record = np.zeros(1, LIMITS)
     values = record[0]
     values["limits_sequence"], values["changed_ts_ns"] = limits.sequence, limits.changed_ts_ns

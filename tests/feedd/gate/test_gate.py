@@ -25,7 +25,7 @@ REASONS = (
         if RefusalReason.NOT_ALLOWED <= reason <= RefusalReason.MESSAGE_RATE
     ),
 )
-EACH_MIN = CASES // 200
+EACH_MIN = CASES // 100
 PASSED_MIN = CASES // 20
 
 
@@ -79,7 +79,7 @@ def test_with_few_orders_the_window_is_exact(driver: Path, window_ns: int) -> No
         got, true = pipe.duplicate_answers(driver, window_ns, pipe.few_orders(rng, window_ns, 200))
         assert got.tolist() == true.tolist()
         seen += int(true.sum())
-    assert (seen > 1000) == (window_ns > 0)
+    assert (seen > 500) == (window_ns > 0)
 
 
 @pytest.mark.parametrize("orders", [1000, 8192, 40_000])

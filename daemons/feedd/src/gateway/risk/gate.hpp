@@ -1,7 +1,7 @@
 // The risk gate: may this order exist? Pure: what is known goes in, the first "no" comes out, in the order of
 // RefusalReason. Integers only. Each comparison is written so that a value nobody thought of says no, and nothing can
-// overflow into a yes. docs/GATE.md has every rule as a formula; tests/feedd/gate/gate_twin.py is the same gate a second
-// time.
+// overflow into a yes. docs/GATE.md has every rule as a formula; tests/feedd/gate/gate_twin.py is the same gate a
+// second time.
 //
 // Cancels do not come here: whoever may say no may always cancel.
 #pragma once
