@@ -28,6 +28,7 @@ from msgspec import Meta, Struct
 CORE_MAX = 1023  # CPU_SETSIZE - 1
 # sockaddr_un holds 107 bytes: a slash and the longest socket name of hft.control fit behind it.
 CONTROL_DIRECTORY_BYTES_MAX = 90
+VENUE_SYMBOL_MAX = 8  # OUCH
 Core = Annotated[int, Meta(ge=-1, le=CORE_MAX)]
 Idle = Literal["spin", "backoff"]
 
@@ -93,6 +94,7 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
     """The venue's order entry."""
 
     venue: str = ""
+    soupbintcp: Literal["3.0", "4.0", "4.1"] = "4.0"
     username: str = "HFT001"
     session: str = ""
     firm: str = ""
@@ -226,7 +228,7 @@ def parse(text: str) -> Config:
     _check_run(config)
     _check_feed(config.feedd.feed)
     _check_gateway(config.feedd.gateway)
-    _check_risk(config.risk, config.feedd.gateway.orders)
+    _check_risk(config.risk, config.feedd.gateway)
     _check_watchd(config)
     if config.braind is not None:
         _check_braind(config.braind)
@@ -341,10 +343,15 @@ def _check_gateway(gateway: Gateway) -> None:
         _check_absolute("feedd.gateway.positions_file", gateway.positions_file)
 
 
-def _check_risk(risk: Risk, orders: int) -> None:
+def _check_risk(risk: Risk, gateway: Gateway) -> None:
     _check_symbols("risk.symbols", risk.symbols)
+    for index, symbol in enumerate(risk.symbols):
+        if gateway.venue and len(symbol) > VENUE_SYMBOL_MAX:
+            raise ConfigError(
+                f"risk.symbols[{index}]", f'"{symbol}" is longer than the venue\'s {VENUE_SYMBOL_MAX} characters'
+            )
     for name in ("open_orders_max", "unacknowledged_max"):
-        if getattr(risk, name) > orders:
+        if getattr(risk, name) > gateway.orders:
             raise ConfigError(f"risk.{name}", f"{getattr(risk, name)} is more than feedd.gateway.orders")
     if risk.cancel_reserve > risk.message_burst:
         raise ConfigError("risk.cancel_reserve", f"{risk.cancel_reserve} is more than risk.message_burst")

@@ -8,6 +8,8 @@ from paperd import options as values
 from paperd.day import DayConfig
 from paperd.faults import LineFaults
 from paperd.line import Destination
+from paperd.orders.arguments import add_book_option, add_order_options
+from paperd.orders.ctl import add_ctl_command
 from paperd.pacing import SECOND_NS, Pacing
 from paperd.replay import ReplayConfig
 
@@ -18,7 +20,9 @@ LINES = ("a", "b")
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
-        prog="paperd", allow_abbrev=False, description="A venue in a box: replays or generates an ITCH day."
+        prog="paperd",
+        allow_abbrev=False,
+        description="A paper venue in a box: replays or generates an ITCH day, and takes orders.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     replay = commands.add_parser(
@@ -29,6 +33,16 @@ def build_parser() -> argparse.ArgumentParser:
     _wire_options(replay)
     _pacing_options(replay)
     _fault_options(replay)
+    add_order_options(replay)
+    replay.add_argument(
+        "--stay", action="store_const", const=True, help="after the replay serve orders until a signal"
+    )
+    venue = commands.add_parser(
+        "venue", allow_abbrev=False, help="take orders without a replay, on books given by hand"
+    )
+    add_order_options(venue)
+    add_book_option(venue)
+    add_ctl_command(commands)
     generate = commands.add_parser("generate", allow_abbrev=False, help="write a generated day to a file")
     generate.add_argument("out", type=Path, metavar="OUT", help="length-prefixed ITCH 5.0 file to write")
     _day_options(generate)

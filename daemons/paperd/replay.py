@@ -61,11 +61,21 @@ class ReplayConfig:
 
 
 class Replay:
-    """Replays a capture once. Opens its sockets when made (OSError); `run` closes them."""
+    """Replays a capture once. Opens its sockets when made (OSError); `run` closes them.
 
-    def __init__(self, capture: Capture, config: ReplayConfig, now_ns: Callable[[], int]) -> None:
+    `progress` is told how many messages have been sent, after each turn that sent some.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        config: ReplayConfig,
+        now_ns: Callable[[], int],
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         self._config = config
         self._now_ns = now_ns
+        self._progress = progress
         self._messages = len(capture)
         packets = plan_packets(capture, config.pacing)
         self._packets = len(packets.due_ns)
@@ -87,6 +97,10 @@ class Replay:
         self._sending_ns = 0
 
     @property
+    def stop_requested(self) -> bool:
+        return self._stops > 0
+
+    @property
     def released(self) -> int:
         """Distinct messages sent so far, whether or not a line lost them."""
         return max(line.next_sequence for line in self._lines) - 1
@@ -105,6 +119,8 @@ class Replay:
                     report(self.status())
                     report_ns = now_ns + STATUS_NS
                 work = self._turn(now_ns)
+                if work and self._progress is not None:
+                    self._progress(self.released)
                 self._poll(0.0 if work else self._sleep_s())
         finally:
             for line in self._lines:

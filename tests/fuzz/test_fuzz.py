@@ -63,10 +63,43 @@ def config_seeds() -> Iterator[bytes]:
     yield from re.split(rb"\n(?=\[)", text)
 
 
+def soup_packet(kind: bytes, payload: bytes = b"") -> bytes:
+    return (len(payload) + 1).to_bytes(2, "big") + kind + payload
+
+
+def soupbintcp_seeds() -> Iterator[bytes]:
+    """Buffer size, then reads of soupbintcp_fuzz.cpp: length - 1, bytes."""
+    accepted = soup_packet(b"A", b"DAY1".rjust(10) + b"17".rjust(20))
+    stream = soup_packet(b"+", b"hello") + accepted + soup_packet(b"S", b"x" * 40) + soup_packet(b"H")
+    ends = (b"\0\0", b"\xff\xffS", soup_packet(b"J", b"A"), soup_packet(b"Z"))
+    for cut in (1, 3, 7, 90):
+        for end in ends:
+            whole = stream + end
+            parts = [whole[at : at + cut] for at in range(0, len(whole), cut)]
+            yield bytes([79]) + b"".join(bytes([len(part) - 1]) + part for part in parts)
+    yield bytes([10]) + bytes([len(stream) - 1]) + stream
+
+
+def ouch50_seeds() -> Iterator[bytes]:
+    """With a firm or without, then operations of ouch50_fuzz.cpp."""
+    kinds = "SAUCDEBJPITMRQ"
+    fields = bytes(range(1, 64))
+    orders = bytes([1]) + fields[:40] + bytes([2]) + fields[:40] + bytes([3]) + fields[:8]
+    for firm in (b"\0", b"\1"):
+        yield firm + orders
+    for index in range(len(kinds)):
+        for tail in (b"", b"\x05\x02LIME\x02\x120", b"\0", b"\x09\x02"):
+            yield b"\0" + bytes([4, index]) + fields + bytes([len(tail)]) + tail + bytes([1, 1])
+        message = kinds[index].encode() + fields
+        yield b"\0" + bytes([0, len(message)]) + message
+
+
 TARGETS: dict[str, tuple[Callable[[], Iterator[bytes]], int]] = {
     "moldudp64": (moldudp64_seeds, 320),
     "itch50": (itch50_seeds, 320),
     "config": (config_seeds, 12_000),
+    "soupbintcp": (soupbintcp_seeds, 512),
+    "ouch50": (ouch50_seeds, 512),
 }
 """Target: its seeds, the longest input in bytes."""
 

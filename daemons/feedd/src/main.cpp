@@ -10,6 +10,7 @@
 #include <string>
 
 #include "hft/schema/layout_hash.hpp"
+#include "runtime/credentials.hpp"
 #include "runtime/daemon.hpp"
 
 namespace hft::feedd {
@@ -31,7 +32,8 @@ constexpr const char* USAGE =
     "  --version        print version and memory layout and end\n"
     "  SIGTERM, SIGINT  answer what is there, retire the regions, end\n"
     "exit codes: 0 clean, 2 usage, 71 the system refused (memory, socket, region), 75 another feedd runs in this\n"
-    "            directory, 78 configuration (the message names the key)\n";
+    "            directory, 78 configuration (the message names the key, or the\n"
+    "            credential's file)\n";
 
 struct CommandLine {
   std::string config;
@@ -80,6 +82,10 @@ int run(const Config& config) {
   } catch (const AlreadyRunning& error) {
     return refuse(EXIT_ALREADY_RUNNING, error);
   } catch (const CoreError& error) {
+    return refuse(EXIT_BAD_CONFIG, error);
+  } catch (const ConfigError& error) {
+    return refuse(EXIT_BAD_CONFIG, error);
+  } catch (const CredentialError& error) {
     return refuse(EXIT_BAD_CONFIG, error);
   } catch (const std::bad_alloc&) {
     std::fputs("feedd: out of memory: lower feedd.capacity.orders or feedd.capacity.levels\n", stderr);

@@ -122,6 +122,8 @@ REFUSALS = [
     ("busy poll above range", "[feedd.feed]", "[feedd.feed]\nbusy_poll_us = 1001", "feedd.feed.busy_poll_us"),
     ("venue has no port", "[feedd.feed]", '[feedd.gateway]\nvenue = "10.0.0.1"\n[feedd.feed]',
      "feedd.gateway.venue"),
+    ("no such version of the session", "[feedd.feed]", '[feedd.gateway]\nsoupbintcp = "5.0"\n[feedd.feed]',
+     "feedd.gateway.soupbintcp"),
     ("user name too long", "[feedd.feed]", '[feedd.gateway]\nusername = "ABCDEFG"\n[feedd.feed]',
      "feedd.gateway.username"),
     ("no user name", "[feedd.feed]", '[feedd.gateway]\nusername = ""\n[feedd.feed]',

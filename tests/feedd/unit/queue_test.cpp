@@ -106,7 +106,7 @@ TEST_F(QueueTest, two_threads_pass_every_intent_once_in_order_and_whole) {
     for (std::uint64_t id = 1; id <= INTENTS;) {
       made.mutate_intent_id(id);
       made.mutate_quantity(id * 3);
-      made.mutate_reserved(~id);
+      made.mutate_market_receive_ts_ns(~id);
       if (producer.push(made) == PushResult::PUSHED) {
         ++id;
       } else {
@@ -121,7 +121,7 @@ TEST_F(QueueTest, two_threads_pass_every_intent_once_in_order_and_whole) {
       std::this_thread::yield();
       continue;
     }
-    wrong += out.intent_id() != id || out.quantity() != id * 3 || out.reserved() != ~id || out.sequence() != id;
+    wrong += out.intent_id() != id || out.quantity() != id * 3 || out.market_receive_ts_ns() != ~id || out.sequence() != id;
     consumer.commit();
     ++id;
   }

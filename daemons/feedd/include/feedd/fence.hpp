@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "feedd/clock.hpp"
 #include "feedd/region.hpp"
 
 namespace hft {
@@ -38,6 +39,7 @@ enum Word : std::size_t {
   REASON = 33,
   CLOSED_TS_NS = 34,
   PAUSED_ALL = 35,
+  SHUT_TS_NS = 36,
   PAUSED_STRATEGIES = 48,
   PAUSED_INSTRUMENTS = 64,
 };
@@ -57,6 +59,8 @@ class FenceView {
   [[nodiscard]] std::uint64_t lease_deadline_ns() const noexcept { return word(fence_detail::LEASE); }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return word(fence_detail::EPOCH); }
   [[nodiscard]] std::uint64_t closed_ts_ns() const noexcept { return word(fence_detail::CLOSED_TS_NS); }
+  [[nodiscard]] std::uint64_t shut_ts_ns() const noexcept { return word(fence_detail::SHUT_TS_NS); }
+  [[nodiscard]] std::uint64_t reason() const noexcept { return word(fence_detail::REASON); }
   // Without a page everything is paused; an id that has no bit is.
   [[nodiscard]] bool paused(std::uint32_t instrument_id, std::uint32_t strategy_id) const noexcept {
     if (!attached() || instrument_id >= FENCE_INSTRUMENTS || strategy_id >= FENCE_STRATEGIES) return true;
@@ -89,6 +93,7 @@ class FenceWriter {
     // What the gateway says of itself is read after this. Pairs with the fence in the gateway's FenceWatch::look: a
     // gateway that did not see this closing has said `fence_open`, and `drained` of this epoch no more.
     std::atomic_thread_fence(std::memory_order_seq_cst);
+    store(fence_detail::SHUT_TS_NS, monotonic_ns());
     store(fence_detail::REASON, reason);
     store(fence_detail::LEASE, 0);
   }

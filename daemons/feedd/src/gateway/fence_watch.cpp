@@ -25,8 +25,7 @@ FenceWatch::FenceWatch(Region& state, GatewayStats& stats, Clock clock) noexcept
     : state_(state), stats_(stats), clock_(clock), token_of_ours_(fence_token(0, state.generation(), 0)) {
   reported_.vetoes = BY_OPERATOR;  // nothing is mapped yet
   store_word(state_, VETO_SEEN, reported_.vetoes);
-  // This build has no venue session: there is no order of an earlier life to find out about.
-  store_word(state_, RECONCILED, 1);
+  store_word(state_, RECONCILED, 1);  // without a venue there is no order of an earlier life
 }
 
 void FenceWatch::set_intents(const Region* intents) noexcept { intents_ = intents; }
@@ -104,12 +103,12 @@ void FenceWatch::report(const FenceSnapshot& seen, std::uint64_t now_ns) noexcep
   report_epoch_end(seen, refusal);
 }
 
-// No venue session, so no order is ever open: an epoch that is shut is drained. It is said only while it is shut:
-// FenceWriter::open sets the epoch before the token, so a look in between sees the new epoch closed.
+// It is said only while it is shut: FenceWriter::open sets the epoch before the token, so a look in between sees the
+// new epoch closed.
 void FenceWatch::report_epoch_end(const FenceSnapshot& seen, RefusalReason refusal) noexcept {
   const bool shut = refusal != RefusalReason::NONE && refusal != RefusalReason::BRAIND_VETO;
   std::uint64_t drained = reported_.drained;
-  if (shut && seen.epoch != 0) drained = seen.epoch;
+  if (shut && seen.epoch != 0) drained = nothing_open_ ? seen.epoch : 0;
   if (!shut && drained == seen.epoch) drained = 0;
   if (drained != reported_.drained) store_word(state_, DRAINED, reported_.drained = drained);
 }

@@ -26,6 +26,10 @@ class FenceWatch {
   // The queue that the token must be made for; null = none.
   void set_intents(const Region* intents) noexcept;
 
+  // Whether the venue has an order of ours, or may have one: an epoch that is shut is drained when it has none.
+  void set_nothing_open(bool nothing_open) noexcept { nothing_open_ = nothing_open; }
+  [[nodiscard]] const FenceView& fence() const noexcept { return fence_; }
+
   // Each word is read anew. `now_ns` was read before: a lease that has lapsed by then has truly lapsed.
   FenceSnapshot look(std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool paused(const schema::OrderIntent& order) const noexcept {
@@ -51,6 +55,7 @@ class FenceWatch {
   FenceView fence_;
   const Region* operator_veto_ = nullptr;
   const Region* intents_ = nullptr;
+  bool nothing_open_ = true;
   std::uint64_t epoch_latched_ = 0;
   std::uint64_t token_of_ours_ = 0;  // made for the two below
   std::uint64_t token_epoch_ = 0;

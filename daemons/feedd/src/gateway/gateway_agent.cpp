@@ -14,7 +14,7 @@ schema::GatewayState& state_in(Region& region) noexcept {
 }  // namespace
 
 GatewayAgent::GatewayAgent(Region& state, Region& updates, const IntentLimits& limits, GatewayStats& stats,
-                           GatewayInbox& inbox, Clock clock) noexcept
+                           GatewayInbox& inbox, Clock clock, OrderParts* parts)
     : state_(state),
       updates_(updates),
       consumer_(state_in(state)),
@@ -24,18 +24,31 @@ GatewayAgent::GatewayAgent(Region& state, Region& updates, const IntentLimits& l
       clock_(clock),
       watch_(state, stats, clock) {
   store_word(state_, UPDATES_GENERATION, updates.generation());
+  if (parts != nullptr) orders_ = std::make_unique<OrderSide>(*parts, state, updates_, clock);
 }
 
 GatewayAgent::~GatewayAgent() {
   delete intents_;
   delete fence_;
   delete operator_veto_;
+  delete limits_region_;
+  delete commands_region_;
 }
 
 unsigned GatewayAgent::do_work() noexcept {
-  const unsigned taken = take_regions();
-  watch_.look(clock_());
-  return taken + (consumer_.attached() ? answer_intents(INTENTS_A_ROUND) : 0);
+  unsigned work = take_regions();
+  const std::uint64_t now_ns = clock_();
+  const FenceSnapshot seen = look(now_ns);
+  if (orders_ != nullptr) {
+    work += orders_->work(seen, watch_.fence().reason(), now_ns);
+    check_last_send();
+  }
+  return work + (consumer_.attached() ? answer_intents(INTENTS_A_ROUND) : 0);
+}
+
+FenceSnapshot GatewayAgent::look(std::uint64_t now_ns) noexcept {
+  if (orders_ != nullptr) watch_.set_nothing_open(orders_->desk().nothing_open());
+  return watch_.look(now_ns);
 }
 
 void GatewayAgent::stop() noexcept {
@@ -48,19 +61,32 @@ void GatewayAgent::stop() noexcept {
     consumer_.detach();
   }
   watch_.set_intents(nullptr);
-  watch_.look(clock_());
+  look(clock_());
+  if (orders_ != nullptr) orders_->leave();
+}
+
+bool GatewayAgent::take(Handover<Region>& mailbox, Region*& held) noexcept {
+  if (!mailbox.pending()) return false;
+  held = mailbox.take(held);
+  return true;
 }
 
 unsigned GatewayAgent::take_regions() noexcept {
   unsigned taken = 0;
-  if (inbox_.fence.pending()) {
-    fence_ = inbox_.fence.take(fence_);
+  if (take(inbox_.fence, fence_)) {
     watch_.set_fence(*fence_);
     ++taken;
   }
-  if (inbox_.operator_veto.pending()) {
-    operator_veto_ = inbox_.operator_veto.take(operator_veto_);
+  if (take(inbox_.operator_veto, operator_veto_)) {
     watch_.set_operator_veto(*operator_veto_);
+    ++taken;
+  }
+  if (orders_ != nullptr && take(inbox_.limits, limits_region_)) {
+    orders_->set_limits(*limits_region_);
+    ++taken;
+  }
+  if (orders_ != nullptr && take(inbox_.commands, commands_region_)) {
+    orders_->set_commands(*commands_region_);
     ++taken;
   }
   if (inbox_.intents.pending()) {
@@ -80,9 +106,11 @@ void GatewayAgent::take_intents() noexcept {
   if (*intents_) {
     consumer_.attach(*intents_);
     watch_.set_intents(intents_);
+    if (orders_ != nullptr) orders_->attach(intents_->generation());
   } else {
     consumer_.detach();
     watch_.set_intents(nullptr);
+    if (orders_ != nullptr) orders_->attach(0);
   }
   waiting_ = 0;
 }
@@ -114,22 +142,69 @@ unsigned GatewayAgent::answer_intents(unsigned count_max) noexcept {
 void GatewayAgent::answer(const schema::OrderIntent& intent) noexcept {
   const std::uint64_t now_ns = clock_();
   if (const RefusalReason reason = judge(intent, now_ns); reason != RefusalReason::NONE) {
-    ++refused_;
-    stats_.refused[static_cast<std::size_t>(reason)].add();
-    return publish(intent, reason, now_ns);
+    return refuse(intent, reason, now_ns);
   }
-  // A venue session's send goes here.
+  if (orders_ != nullptr) return answer_through_venue(intent, now_ns);
   const std::uint64_t sent_ns = clock_();
   ++would_send_;
   stats_.would_send.add();
   stats_.order_check_ns.record(sent_ns - now_ns);
-  if (order_refusal(watch_.look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE) stats_.in_window.add();
+  if (order_refusal(look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE) stats_.in_window.add();
   publish(intent, RefusalReason::NONE, sent_ns);
+}
+
+void GatewayAgent::refuse(const schema::OrderIntent& intent, RefusalReason reason, std::uint64_t now_ns) noexcept {
+  ++refused_;
+  stats_.refused[static_cast<std::size_t>(reason)].add();
+  publish(intent, reason, now_ns);
+}
+
+void GatewayAgent::answer_through_venue(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {
+  RefusalReason reason = orders_->refusal(intent, now_ns);
+  const std::uint64_t send_ns = clock_();
+  stats_.order_check_ns.record(send_ns - now_ns);
+  if (reason == RefusalReason::NONE) reason = order_refusal(look(send_ns), intent, watch_.paused(intent), send_ns);
+  schema::OrderUpdate update;
+  if (reason == RefusalReason::NONE) {
+    const OrderTimes times{
+        intent.market_receive_ts_ns(), intent.market_publish_ts_ns(), intent.emit_ts_ns(), now_ns, send_ns, 0};
+    reason = orders_->desk().send(intent, times, update);
+  }
+  if (reason != RefusalReason::NONE) return refuse(intent, reason, send_ns);
+  const std::uint64_t sent_ns = clock_();
+  orders_->keeper().remember(intent, sent_ns);
+  tell_sent(intent, update, send_ns, sent_ns);
+}
+
+// The look after the send: an order that was sent into a closing fence is cancelled at once.
+void GatewayAgent::tell_sent(const schema::OrderIntent& intent, schema::OrderUpdate& update, std::uint64_t send_ns,
+                             std::uint64_t sent_ns) noexcept {
+  const bool order = intent.action() != schema::IntentAction::CANCEL;
+  const bool closed = order && order_refusal(look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE;
+  if (order) last_look_ns_ = send_ns;
+  update.mutate_intent_id(intent.intent_id());
+  update.mutate_intent_sequence(intent.sequence());
+  update.mutate_epoch(intent.epoch());
+  update.mutate_in_window(closed ? 1 : 0);
+  orders_->desk().answer(update, intent, sent_ns);
+  if (intent.emit_ts_ns() < sent_ns) stats_.intent_to_answer_ns.record(sent_ns - intent.emit_ts_ns());
+  if (!closed) return;
+  stats_.in_window.add();
+  store_word(state_, SENT_IN_WINDOW, ++sent_in_window_);
+  orders_->desk().cancel_in_window(sent_ns);
+}
+
+// Proof from both ends: watchd stamps the fence when it is shut, and no look before a send may have begun after that.
+void GatewayAgent::check_last_send() noexcept {
+  const std::uint64_t shut_ns = watch_.fence().shut_ts_ns();
+  if (shut_ns == shut_checked_ns_) return;
+  shut_checked_ns_ = shut_ns;
+  if (last_look_ns_ > shut_ns) store_word(state_, SENT_AFTER_CLOSE, ++sent_after_close_);
 }
 
 RefusalReason GatewayAgent::judge(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {
   if (!well_formed(intent, limits_)) return RefusalReason::MALFORMED_INTENT;
-  return order_refusal(watch_.look(now_ns), intent, watch_.paused(intent), now_ns);
+  return order_refusal(look(now_ns), intent, watch_.paused(intent), now_ns);
 }
 
 // NONE: it would have been sent.
@@ -144,7 +219,11 @@ void GatewayAgent::publish(const schema::OrderIntent& intent, RefusalReason reas
   update.mutate_instrument_id(intent.instrument_id());
   update.mutate_kind(reason == RefusalReason::NONE ? schema::UpdateKind::WOULD_SEND : schema::UpdateKind::REFUSED);
   update.mutate_reason(reason);
+  update.mutate_action(intent.action());
   update.mutate_side(intent.side());
+  update.mutate_replaced_order_id(intent.replaced_order_id());
+  update.mutate_strategy_id(intent.strategy_id());
+  update.mutate_market_seq(intent.market_seq());
   update.mutate_price(intent.price());
   update.mutate_quantity(intent.quantity());
   update.mutate_intent_emit_ts_ns(intent.emit_ts_ns());

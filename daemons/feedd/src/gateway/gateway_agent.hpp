@@ -1,12 +1,13 @@
 // The gateway thread's work: every intent gets one answer, published before its slot is given back.
 //
-//   intents.ring ─ pop (one private copy) ─ well formed? ─ fence, lease, vetoes, pauses ─ (send) ─ fence again
-//                                                                                   └─ updates.ring ─ commit
+//   intents.ring ─ pop (one private copy) ─ well formed? ─ fence, lease, vetoes, pauses ─ ids, gate ─ fence again
+//                                                                                             ─ send ─ fence again
+//                                                                         updates.ring ─ commit ◄──┘ (closed: cancel)
 //
-// There is no venue session in this build: what passes every check is answered WOULD_SEND. The second look at the
-// fence is where an order that was sent into a closing fence will be cancelled; until then it is counted.
+// Without a venue what passes every check up to the ids is answered WOULD_SEND.
 #pragma once
 #include <cstdint>
+#include <memory>
 
 #include "feedd/clock.hpp"
 #include "feedd/queue.hpp"
@@ -14,6 +15,7 @@
 #include "gateway/fence_watch.hpp"
 #include "gateway/gateway_stats.hpp"
 #include "gateway/intent_check.hpp"
+#include "gateway/orders/order_side.hpp"
 #include "runtime/handover.hpp"
 #include "runtime/loop_totals.hpp"
 
@@ -21,7 +23,7 @@ namespace hft::feedd {
 
 // Regions that others write, brought by the helper thread.
 struct GatewayInbox {
-  Handover<Region> intents, fence, operator_veto;
+  Handover<Region> intents, fence, operator_veto, limits, commands;
 };
 
 class GatewayAgent {
@@ -29,9 +31,9 @@ class GatewayAgent {
   static constexpr unsigned INTENTS_A_ROUND = 64;
   static constexpr std::uint64_t STOP_GRACE_NS = 1'000'000;
 
-  // The regions are feedd's own; they, `stats` and `inbox` outlive the agent.
+  // The regions are feedd's own; they, `stats` and `inbox` outlive the agent. `parts` null: there is no venue.
   GatewayAgent(Region& state, Region& updates, const IntentLimits& limits, GatewayStats& stats, GatewayInbox& inbox,
-               Clock clock = &monotonic_ns) noexcept;
+               Clock clock = &monotonic_ns, OrderParts* parts = nullptr);
   GatewayAgent(const GatewayAgent&) = delete;
   GatewayAgent& operator=(const GatewayAgent&) = delete;
   ~GatewayAgent();
@@ -40,15 +42,24 @@ class GatewayAgent {
   unsigned do_work() noexcept;
   // The daemon ends: answers what is there and refuses producers from then on. Nothing is sent any more.
   void stop() noexcept;
+  // Null without a venue.
+  [[nodiscard]] OrderSide* orders() noexcept { return orders_.get(); }
   // Intents answered, updates published, intents waiting.
   [[nodiscard]] LoopTotals totals() const noexcept { return {answered_, updates_.sequence(), waiting_}; }
 
  private:
   unsigned take_regions() noexcept;
+  static bool take(Handover<Region>& mailbox, Region*& held) noexcept;
+  FenceSnapshot look(std::uint64_t now_ns) noexcept;
   void take_intents() noexcept;
   void close_queue() noexcept;
   unsigned answer_intents(unsigned count_max) noexcept;
   void answer(const schema::OrderIntent& intent) noexcept;
+  void refuse(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
+  void answer_through_venue(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
+  void tell_sent(const schema::OrderIntent& intent, schema::OrderUpdate& update, std::uint64_t send_ns,
+                 std::uint64_t sent_ns) noexcept;
+  void check_last_send() noexcept;
   [[nodiscard]] schema::RefusalReason judge(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
   void publish(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
   [[nodiscard]] std::uint64_t waiting_intents() const noexcept;
@@ -61,13 +72,20 @@ class GatewayAgent {
   GatewayInbox& inbox_;
   Clock clock_;
   FenceWatch watch_;
-  Region* intents_ = nullptr;  // these three are owned here between take and give back
+  Region* intents_ = nullptr;  // these are owned here between take and give back
   Region* fence_ = nullptr;
   Region* operator_veto_ = nullptr;
+  Region* limits_region_ = nullptr;
+  Region* commands_region_ = nullptr;
+  std::unique_ptr<OrderSide> orders_;
   std::uint64_t answered_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t would_send_ = 0;
   std::uint64_t waiting_ = 0;
+  std::uint64_t last_look_ns_ = 0;  // when the last look before a send began
+  std::uint64_t shut_checked_ns_ = 0;
+  std::uint64_t sent_after_close_ = 0;
+  std::uint64_t sent_in_window_ = 0;
 };
 
 }  // namespace hft::feedd

@@ -86,7 +86,7 @@ unsigned MarketAgent::take_packets(Source& source, std::uint64_t now_ns) noexcep
   const auto datagrams = source.receiver.poll(now_ns);
   if (datagrams.empty()) return 0;
   if (source.line != Line::RETRANSMISSION) {
-    last_packet_ns_ = now_ns;
+    last_packet_ns_.store(now_ns, std::memory_order_relaxed);  // an age: no partner
     if (counters_.silent) {
       counters_.silent = false;
       normalizer_.on_feed_back();
@@ -116,7 +116,7 @@ void MarketAgent::on_timer(std::uint64_t now_ns) noexcept {
 
 // After the end of a session silence is what is expected.
 void MarketAgent::watch_silence(std::uint64_t now_ns) noexcept {
-  if (counters_.silent || now_ns < last_packet_ns_ + silence_alarm_ns_ || sequencer_.session_ended()) return;
+  if (counters_.silent || now_ns < last_packet_ns_.load(std::memory_order_relaxed) + silence_alarm_ns_ || sequencer_.session_ended()) return;
   counters_.silent = true;
   ++counters_.silence_alarms;
   normalizer_.on_silence();

@@ -3,6 +3,7 @@
 // A round polls each socket once and never waits. While nothing is published TICK records say that time passes;
 // when no line has carried a packet for `silence_alarm_ns` SESSION '!' says so, and '*' when one does again.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -46,6 +47,8 @@ class MarketAgent {
     PacketReceiver receiver;
   };
   [[nodiscard]] const std::vector<Source>& sources() const noexcept { return sources_; }
+  // CLOCK_MONOTONIC of the last packet on a line; the gateway thread looks at it.
+  [[nodiscard]] const std::atomic<std::uint64_t>& heard_ns() const noexcept { return last_packet_ns_; }
 
  private:
   unsigned take_packets(Source& source, std::uint64_t now_ns) noexcept;
@@ -70,10 +73,10 @@ class MarketAgent {
   MarketStats& stats_;
   AgentCounters counters_;
   std::uint64_t last_event_ns_;   // when the ring last moved
-  std::uint64_t last_packet_ns_;  // when a line last carried a packet
   std::uint64_t replies_until_ns_ = 0;
   std::uint64_t timer_due_ns_ = 0;
   std::uint64_t house_due_ns_ = 0;
+  alignas(128) std::atomic<std::uint64_t> last_packet_ns_;  // when a line last carried a packet: another thread's line
 };
 
 }  // namespace hft::feedd

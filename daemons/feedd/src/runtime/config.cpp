@@ -161,7 +161,7 @@ Config parse_config(std::string_view text) {
   config.feed = read_feed(feedd.section("feed"));
   config.gateway = read_gateway(feedd.section("gateway"));
   feedd.finish();
-  config.risk = read_risk(root.section("risk"), config.gateway.orders);
+  config.risk = read_risk(root.section("risk"), config.gateway);
   root.section("braind");  // its keys are checked by braind and by `hft config check`
   root.section("watchd");  // likewise
   root.finish();

@@ -70,8 +70,12 @@ struct FeedConfig {
 // What is written in the order's capacity field (OUCH).
 enum class TradesAs : char { PRINCIPAL = 'P', AGENCY = 'A', RISKLESS_PRINCIPAL = 'R' };
 
+// 4.1's login also says when the venue may take us for gone; 3.0 and 4.0 are alike.
+enum class SoupVersion : std::uint8_t { V40, V41 };
+
 struct GatewayConfig {
   std::optional<Endpoint> venue;  // empty = no venue: what passes every check is answered WOULD_SEND
+  SoupVersion soupbintcp = SoupVersion::V40;
   std::string username = "HFT001";
   std::string session;
   std::string firm;

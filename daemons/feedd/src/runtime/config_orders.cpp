@@ -125,6 +125,9 @@ InstrumentRisk read_instrument(Section section, const std::string& symbol) {
 GatewayConfig read_gateway(Section section) {
   GatewayConfig gateway;
   gateway.venue = section.endpoint("venue");
+  section.choice<SoupVersion>("soupbintcp",
+                              {{"3.0", SoupVersion::V40}, {"4.0", SoupVersion::V40}, {"4.1", SoupVersion::V41}},
+                              gateway.soupbintcp);
   letters_and_digits(section, "username", 1, 6, gateway.username, "1 to 6 letters and digits");
   letters_and_digits(section, "session", 0, 10, gateway.session, "at most 10 letters and digits");
   letters_and_digits(section, "firm", 0, 4, gateway.firm, "4 letters and digits");
@@ -147,10 +150,17 @@ GatewayConfig read_gateway(Section section) {
   return gateway;
 }
 
-RiskConfig read_risk(Section section, std::uint32_t orders) {
+RiskConfig read_risk(Section section, const GatewayConfig& gateway) {
+  constexpr std::size_t VENUE_SYMBOL_MAX = 8;  // OUCH
   RiskConfig risk;
   risk.symbols = read_symbols(section, "symbols");
-  read_limits(section, orders, risk.limits);
+  for (std::size_t i = 0; gateway.venue && i < risk.symbols.size(); ++i) {
+    if (risk.symbols[i].size() > VENUE_SYMBOL_MAX) {
+      throw ConfigError(section.key("symbols") + "[" + std::to_string(i) + "]",
+                        in_quotes(risk.symbols[i]) + " is longer than the venue's 8 characters");
+    }
+  }
+  read_limits(section, gateway.orders, risk.limits);
   if (const TomlNode* node = section.find("instruments")) {
     require(section.key("instruments"), Kind::TABLE, *node);
     Section instruments = section.section("instruments");

@@ -6,6 +6,6 @@ namespace hft::feedd {
 
 // Both throw ConfigError.
 [[nodiscard]] GatewayConfig read_gateway(config_detail::Section section);
-[[nodiscard]] RiskConfig read_risk(config_detail::Section section, std::uint32_t orders);
+[[nodiscard]] RiskConfig read_risk(config_detail::Section section, const GatewayConfig& gateway);
 
 }  // namespace hft::feedd

@@ -7,8 +7,11 @@
 #include <fstream>
 
 #include "feedd/clock.hpp"
+#include "gateway/venue/ouch_venue.hpp"
 #include "runtime/affinity.hpp"
+#include "runtime/credentials.hpp"
 #include "runtime/log.hpp"
+#include "runtime/positions_file.hpp"
 
 namespace hft::feedd {
 namespace {
@@ -16,6 +19,8 @@ namespace {
 constexpr PeerShape INTENTS_SHAPE{schema::RegionKind::INTENTS_RING, sizeof(schema::OrderIntent), 16, 65536};
 constexpr PeerShape FENCE_SHAPE{schema::RegionKind::FENCE, sizeof(schema::Fence), 1, 1, true};
 constexpr PeerShape VETO_SHAPE{schema::RegionKind::VETO, sizeof(schema::VetoNote), 1, 1, true};
+constexpr PeerShape LIMITS_SHAPE{schema::RegionKind::LIMITS, sizeof(schema::Limits), 1, 1, true};
+constexpr PeerShape COMMANDS_SHAPE{schema::RegionKind::COMMANDS, sizeof(schema::Commands), 1, 1, true};
 
 void require_cores(const char* key, int core) {
   if (core == NOT_PINNED) return;
@@ -34,6 +39,19 @@ std::uint64_t resident_bytes() {
   std::uint64_t resident_pages = 0;
   std::ifstream("/proc/self/statm") >> pages >> resident_pages;
   return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<OrderParts> order_parts(const Config& config, OwnRegions& regions, const MarketAgent& market,
+                                      DeskStats& desk_stats, VenueStats& venue_stats) {
+  if (!config.gateway.venue) return std::nullopt;
+  return OrderParts{
+      config,
+      regions.gateway_positions.region,
+      regions.gateway_orders.region,
+      regions.market_board.region,
+      market.heard_ns(),
+      desk_stats,
+      make_venue(config.gateway, TradingDay(config.feed.trading_date), venue_stats, read_venue_password())};
 }
 
 cpu_set_t check_cores(const CoresConfig& cores) {
@@ -58,9 +76,13 @@ Daemon::Daemon(const Config& config)
       intents_(config.run.directory + "/braind/intents.ring", INTENTS_SHAPE, inbox_.intents),
       fence_(config.run.directory + "/watchd/fence", FENCE_SHAPE, inbox_.fence),
       operator_veto_(config.run.directory + "/operator/veto", VETO_SHAPE, inbox_.operator_veto),
+      limits_(config.run.directory + "/watchd/limits", LIMITS_SHAPE, inbox_.limits),
+      commands_(config.run.directory + "/watchd/commands", COMMANDS_SHAPE, inbox_.commands),
       market_agent_(config, regions_.market_ring.region, regions_.market_board.region, market_stats_),
+      order_parts_(order_parts(config_, regions_, market_agent_, desk_stats_, venue_stats_)),
       gateway_agent_(regions_.gateway_state.region, regions_.updates_ring.region,
-                     {config.capacity.instruments, regions_.market_ring.region.generation()}, gateway_stats_, inbox_),
+                     {config.capacity.instruments, regions_.market_ring.region.generation()}, gateway_stats_, inbox_,
+                     &monotonic_ns, order_parts_ ? &*order_parts_ : nullptr),
       market_thread_("feedd-market", market_agent_, config.idle, market_stats_.loop_iterations,
                      ProgressWriter(regions_.progress.region, 0)),
       gateway_thread_("feedd-gateway", gateway_agent_, config.idle, gateway_stats_.loop_iterations,
@@ -68,7 +90,11 @@ Daemon::Daemon(const Config& config)
       watchd_link_(config.run.control_directory, schema::DaemonId::FEEDD, regions_.progress.region,
                    config.run.heartbeat_interval_ns),
       housekeeper_({Watched{&market_thread_, config.cores.market}, Watched{&gateway_thread_, config.cores.gateway}},
-                   {intents_, fence_, operator_veto_}, regions_, watchd_link_, helper_stats_, notifier_) {
+                   {intents_, fence_, operator_veto_, limits_, commands_}, regions_, watchd_link_, helper_stats_,
+                   notifier_, order_parts_.has_value()) {
+  if (OrderSide* orders = gateway_agent_.orders()) {
+    for (const StartPosition& start : read_positions(config.gateway.positions_file)) orders->start_with(start);
+  }
   pin_threads();
   lock_memory();
   log_sockets();
@@ -105,6 +131,8 @@ StatsRegistry Daemon::declare_stats() {
   helper_stats_.declare(registry);
   market_stats_.declare(registry);
   gateway_stats_.declare(registry);
+  desk_stats_.declare(registry);
+  venue_stats_.declare(registry);
   return registry;
 }
 

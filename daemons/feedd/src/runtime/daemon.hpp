@@ -3,11 +3,14 @@
 #include <sched.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "gateway/gateway_agent.hpp"
+#include "gateway/venue.hpp"
+#include "gateway/venue/venue_stats.hpp"
 #include "ingest/market_agent.hpp"
 #include "runtime/config.hpp"
 #include "runtime/handover.hpp"
@@ -28,7 +31,7 @@ class CoreError : public std::runtime_error {
 
 class Daemon {
  public:
-  // Throws AlreadyRunning, RegionError, SocketError, CoreError, std::bad_alloc.
+  // Throws CredentialError, AlreadyRunning, RegionError, SocketError, CoreError, std::bad_alloc.
   explicit Daemon(const Config& config);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -53,13 +56,18 @@ class Daemon {
   HelperStats helper_stats_;
   MarketStats market_stats_;
   GatewayStats gateway_stats_;
+  VenueStats venue_stats_;
+  DeskStats desk_stats_;
   StatsRegistry registry_;
   OwnRegions regions_;
   GatewayInbox inbox_;
   PeerRegion intents_;
   PeerRegion fence_;
   PeerRegion operator_veto_;
+  PeerRegion limits_;
+  PeerRegion commands_;
   MarketAgent market_agent_;
+  std::optional<OrderParts> order_parts_;  // empty: no venue is configured
   GatewayAgent gateway_agent_;
   HotThread market_thread_;
   HotThread gateway_thread_;

@@ -24,6 +24,8 @@ void HelperStats::declare(StatsRegistry& registry) {
   registry.gauge(intents_lag, "feedd_intents_lag_records", "records");
   registry.gauge(fence_attached, "feedd_fence_attached", "bool");
   registry.gauge(operator_veto_attached, "feedd_operator_veto_attached", "bool");
+  registry.gauge(limits_attached, "feedd_limits_attached", "bool");
+  registry.gauge(commands_attached, "feedd_commands_attached", "bool");
   registry.gauge(watchd_registered, "feedd_watchd_registered", "bool");
   registry.counter(heartbeats_sent, "feedd_heartbeats_sent_total", "beats");
   registry.gauge(huge_pages, "feedd_huge_pages", "bool");
@@ -32,13 +34,14 @@ void HelperStats::declare(StatsRegistry& registry) {
 }
 
 Housekeeper::Housekeeper(const std::array<Watched, HOT_THREADS>& threads, const Peers& peers, const OwnRegions& regions,
-                         const WatchdLink& watchd, HelperStats& stats, const ServiceNotifier& notifier)
+                         const WatchdLink& watchd, HelperStats& stats, const ServiceNotifier& notifier, bool with_venue)
     : threads_(threads),
       peers_(peers),
       intents_cursor_(*reinterpret_cast<const std::uint64_t*>(regions.gateway_state.region.records())),
       watchd_(watchd),
       stats_(stats),
       notifier_(notifier),
+      with_venue_(with_venue),
       watch_(regions.stats.region),
       published_(regions.stats.region, "feedd_published_total"),
       decoded_(regions.stats.region, "feedd_messages_decoded_total"),
@@ -65,6 +68,9 @@ void Housekeeper::follow_peers() {
   follow(peers_.intents, stats_.intents_attached);
   follow(peers_.fence, stats_.fence_attached);
   follow(peers_.operator_veto, stats_.operator_veto_attached);
+  if (!with_venue_) return;
+  follow(peers_.limits, stats_.limits_attached);
+  follow(peers_.commands, stats_.commands_attached);
 }
 
 void Housekeeper::follow(PeerRegion& peer, Counter& attached) {

@@ -24,7 +24,7 @@ struct HelperStats {
     Counter affinity_ok, affinity_repairs, core;
   };
   std::array<ThreadStats, HOT_THREADS> threads;  // market, gateway
-  Counter intents_attached, intents_lag, fence_attached, operator_veto_attached;
+  Counter intents_attached, intents_lag, fence_attached, operator_veto_attached, limits_attached, commands_attached;
   Counter watchd_registered, heartbeats_sent;
   Counter huge_pages, memory_locked, start_time;
 
@@ -42,6 +42,8 @@ struct Peers {
   PeerRegion& intents;
   PeerRegion& fence;
   PeerRegion& operator_veto;
+  PeerRegion& limits;
+  PeerRegion& commands;
 };
 
 class Housekeeper {
@@ -53,7 +55,7 @@ class Housekeeper {
 
   // Everything outlives the housekeeper.
   Housekeeper(const std::array<Watched, HOT_THREADS>& threads, const Peers& peers, const OwnRegions& regions,
-              const WatchdLink& watchd, HelperStats& stats, const ServiceNotifier& notifier);
+              const WatchdLink& watchd, HelperStats& stats, const ServiceNotifier& notifier, bool with_venue);
 
   // Until stop(); what is still to be said is said before it returns.
   void run();
@@ -75,6 +77,7 @@ class Housekeeper {
   const WatchdLink& watchd_;
   HelperStats& stats_;
   const ServiceNotifier& notifier_;
+  bool with_venue_;
   StatsWatch watch_;
   StatSum published_, decoded_, gap_messages_, refused_, would_send_, silent_;
   std::array<ProgressView, HOT_THREADS> progress_;

@@ -8,7 +8,7 @@
 namespace hft::feedd {
 namespace {
 
-using Wide = __int128;
+using Wide = WideInt;
 
 std::uint64_t magnitude(std::int64_t value) noexcept {
   return value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
@@ -30,8 +30,8 @@ bool unmarked(const Account& account) noexcept {
   return account.mark_price == 0 && (account.position != 0 || account.worst_position() != 0);
 }
 
-unsigned __int128 gross_of(const Account& account) noexcept {
-  return static_cast<unsigned __int128>(account.worst_position()) * account.mark_price;
+WideUint gross_of(const Account& account) noexcept {
+  return static_cast<WideUint>(account.worst_position()) * account.mark_price;
 }
 
 // Average cost: what a fill closes leaves at the average of what it closes.
@@ -84,11 +84,6 @@ bool Accounts::allow(std::string_view symbol) {
   if (place == NO_ACCOUNT) return false;
   accounts_[place].allowed = true;
   return true;
-}
-
-Account* Accounts::find_allowed(std::string_view symbol) noexcept {
-  const AccountPlace place = by_symbol(venue_symbol(symbol));
-  return place != NO_ACCOUNT && accounts_[place].allowed ? &accounts_[place] : nullptr;
 }
 
 bool Accounts::start_with(std::string_view symbol, std::int64_t position, std::int64_t price) {
@@ -187,7 +182,7 @@ void Accounts::mark(AccountPlace place, std::uint64_t price) noexcept {
 std::uint64_t Accounts::gross_notional_without(AccountPlace place) const noexcept {
   const Account& account = accounts_[place];
   if (unmarked_ != (unmarked(account) ? 1u : 0u)) return UINT64_MAX;
-  const unsigned __int128 others = gross_ - gross_of(account);
+  const WideUint others = gross_ - gross_of(account);
   return others > UINT64_MAX ? UINT64_MAX : static_cast<std::uint64_t>(others);
 }
 
@@ -197,14 +192,14 @@ void Accounts::take_out(const Account& account) noexcept {
   gross_ -= gross_of(account);
   marked_ -= account.marked_value();
   realized_value_ -= account.realized_value;
-  unmarked_ -= unmarked(account) ? 1 : 0;
+  unmarked_ -= unmarked(account) ? 1u : 0u;
 }
 
 void Accounts::put_back(const Account& account) noexcept {
   gross_ += gross_of(account);
   marked_ += account.marked_value();
   realized_value_ += account.realized_value;
-  unmarked_ += unmarked(account) ? 1 : 0;
+  unmarked_ += unmarked(account) ? 1u : 0u;
 }
 
 void Accounts::publish(AccountPlace place, std::uint64_t updates_seq) noexcept {

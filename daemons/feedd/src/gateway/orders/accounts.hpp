@@ -15,6 +15,10 @@
 
 namespace hft::feedd {
 
+// Products of prices and quantities: no sum of ours overflows it.
+__extension__ typedef __int128 WideInt;
+__extension__ typedef unsigned __int128 WideUint;
+
 struct Account {
   VenueSymbol symbol{};             // space-padded
   bool allowed = false;             // on the allow-list
@@ -29,12 +33,9 @@ struct Account {
   std::int64_t sold_value = 0;
   std::uint64_t open_buy_quantity = 0;  // worst case
   std::uint64_t open_sell_quantity = 0;
-  std::uint64_t mark_price = 0;         // 0 = never known
-  std::int64_t cost_value = 0;          // of the position, at average prices
+  std::uint64_t mark_price = 0;  // 0 = never known
+  std::int64_t cost_value = 0;   // of the position, at average prices
   std::int64_t realized_value = 0;
-  std::uint64_t order_quantity_max = UINT64_MAX;  // its own limits, where [risk.instruments] has them
-  std::uint64_t order_notional_max = UINT64_MAX;
-  std::uint64_t position_max = UINT64_MAX;
 
   // max(|position + open buys|, |position − open sells|)
   [[nodiscard]] std::uint64_t worst_position() const noexcept;
@@ -58,7 +59,6 @@ class Accounts {
 
   // Before the gateway runs. False: no place left.
   bool allow(std::string_view symbol);
-  [[nodiscard]] Account* find_allowed(std::string_view symbol) noexcept;
   bool start_with(std::string_view symbol, std::int64_t position, std::int64_t price);
 
   [[nodiscard]] std::size_t size() const noexcept { return accounts_.size(); }
@@ -97,10 +97,10 @@ class Accounts {
   void put_back(const Account& account) noexcept;
 
   std::uint64_t* slots_;
-  std::vector<Account> accounts_;        // never grows beyond what it reserved
-  std::vector<AccountPlace> place_of_;   // by instrument id
-  unsigned __int128 gross_ = 0;
-  __int128 marked_ = 0;
+  std::vector<Account> accounts_;       // never grows beyond what it reserved
+  std::vector<AccountPlace> place_of_;  // by instrument id
+  WideUint gross_ = 0;
+  WideInt marked_ = 0;
   std::int64_t realized_value_ = 0;
   std::size_t unmarked_ = 0;  // accounts with a worst case or a position, and no mark
 };

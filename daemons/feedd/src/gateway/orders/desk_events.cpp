@@ -52,6 +52,7 @@ void OrderDesk::accepted(const VenueEvent& event) noexcept {
 }
 
 void OrderDesk::replaced(const VenueEvent& event) noexcept {
+  if (event.token == event.replaced_token) return stats_.unattributed.add();
   const OrderPlace old_place = table_.by_token(event.replaced_token);
   const std::uint64_t filled = old_place == NO_PLACE ? 0 : table_.at(old_place).filled;
   OrderPlace place = table_.by_token(event.token);
@@ -60,16 +61,14 @@ void OrderDesk::replaced(const VenueEvent& event) noexcept {
   stats_.replaced.add();
   std::uint64_t replaced_order_id = 0;
   if (old_place != NO_PLACE) {
-    // Parted first, so that neither counts with the other: the old one goes, the new one stands alone.
     replaced_order_id = table_.at(old_place).order_id;
     const std::uint32_t instrument_id = accounts_.at(table_.at(old_place).account).instrument_id;
-    change(old_place, [](OpenOrder& order) { order.partner = NO_PLACE; });
     remove(old_place);
     table_.publish(old_place, instrument_id, updates_.sequence() + 1);
   }
+  part(place);
   change(place, [&event, filled](OpenOrder& order) {
     order.replacing = false;
-    order.partner = NO_PLACE;
     order.accepted = true;
     order.state = OrderState::LIVE;
     order.venue_order_id = event.venue_order_id;
@@ -166,8 +165,8 @@ void OrderDesk::rejected(const VenueEvent& event) noexcept {
   if (place == NO_PLACE) return stats_.unattributed.add();
   stats_.rejected.add();
   const OpenOrder& order = table_.at(place);
-  if (!order.replacing) return end(place, UpdateKind::REJECTED, event);
   const OrderPlace old_place = order.partner;
+  if (!order.replacing || old_place == NO_PLACE) return end(place, UpdateKind::REJECTED, event);
   schema::OrderUpdate update = update_of(place, UpdateKind::REJECTED);
   update.mutate_action(IntentAction::REPLACE);
   update.mutate_venue_reason(event.reason);
@@ -259,8 +258,6 @@ void OrderDesk::end(OrderPlace place, UpdateKind kind, const VenueEvent& event) 
 // The replacement of the order at `place` is no more; that one stands alone again.
 void OrderDesk::drop_replacement(OrderPlace place) noexcept {
   const OrderPlace replacement = table_.at(place).partner;
-  // Parted in this order the pair's exposure stays with the old one throughout.
-  change(place, [](OpenOrder& order) { order.partner = NO_PLACE; });
   const std::uint32_t instrument_id = accounts_.at(table_.at(place).account).instrument_id;
   remove(replacement);
   table_.publish(replacement, instrument_id, updates_.sequence());
@@ -303,7 +300,7 @@ void OrderDesk::settle() noexcept {
 
 void OrderDesk::settle_order(OrderPlace place) noexcept {
   const OpenOrder& order = table_.at(place);
-  if (order.replacing) return;  // settled with the one that it was to replace
+  if (order.replacing && order.partner != NO_PLACE) return;  // settled with the one that it was to replace
   if (order.partner != NO_PLACE) {
     stats_.ignored.add();
     tell(order.partner, UpdateKind::IGNORED, IntentAction::REPLACE);
@@ -322,8 +319,10 @@ void OrderDesk::settle_order(OrderPlace place) noexcept {
   if (order.cancel_sent) {
     stats_.ignored.add();
     if (order.cancel_wanted) ++cancels_due_;
-    change(place, [](OpenOrder& changed) { changed.cancel_sent = false; });
-    change(place, [](OpenOrder& changed) { changed.state = OrderState::LIVE; });
+    change(place, [](OpenOrder& changed) {
+      changed.cancel_sent = false;
+      changed.state = OrderState::LIVE;
+    });
     return tell(place, UpdateKind::IGNORED, IntentAction::CANCEL);
   }
   if (order.state == OrderState::UNKNOWN) {

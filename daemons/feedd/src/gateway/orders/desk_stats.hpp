@@ -8,7 +8,7 @@ namespace hft::feedd {
 struct DeskStats {
   Counter orders_sent, cancels_sent, accepted, fills, filled_quantity, canceled, rejected, replaced, broken, unknown,
       ignored, foreign, overfilled, unattributed;
-  Gauge open_orders, unacknowledged;
+  Counter open_orders, unacknowledged;  // gauges
   Histogram send_to_answer_ns, tick_to_send_ns;
 
   void declare(StatsRegistry& registry) {

@@ -77,7 +77,7 @@ void OrderDesk::publish_gone(OrderUpdate& update, OrderPlace place, AccountPlace
   update.mutate_open_buy_quantity(account.open_buy_quantity);
   update.mutate_open_sell_quantity(account.open_sell_quantity);
   // An order of an earlier life is told once, when all of that is known; its sums go into the regions then.
-  const bool silent = venue_ && !inherited_ && !settled_;
+  const bool silent = !inherited_ && !settled_;
   const std::uint64_t sequence = silent ? updates_.sequence() : updates_.publish(update);
   if (place != NO_PLACE) table_.publish(place, account.instrument_id, sequence);
   accounts_.publish(account_place, sequence);
@@ -113,7 +113,7 @@ void OrderDesk::answer(OrderUpdate& update, const schema::OrderIntent& intent, s
 
 void OrderDesk::name_account(AccountPlace place, std::uint32_t instrument_id) noexcept {
   if (!accounts_.name(place, instrument_id)) return;
-  if (inherited_ || !venue_) tell_position(place);
+  if (inherited_) tell_position(place);
   for (OrderPlace order = table_.first_of(place); order != NO_PLACE; order = table_.at(order).next) {
     table_.publish(order, instrument_id, updates_.sequence());
   }

@@ -22,8 +22,8 @@ struct OrderTimes {
 };
 
 struct OpenOrder {
-  std::uint32_t token = 0;       // 0 = free place
-  std::uint32_t account = 0;     // place of its instrument in Accounts
+  std::uint32_t token = 0;    // 0 = free place
+  std::uint32_t account = 0;  // place of its instrument in Accounts
   std::uint64_t order_id = 0;
   std::uint64_t intents_generation = 0;  // 0 = of an earlier life
   std::uint64_t queue_tag = 0;
@@ -33,7 +33,7 @@ struct OpenOrder {
   std::uint64_t market_seq = 0;
   std::uint64_t venue_order_id = 0;
   std::uint64_t price = 0;
-  std::uint64_t quantity = 0;    // of the chain: filled + open
+  std::uint64_t quantity = 0;  // of the chain: filled + open
   std::uint64_t filled = 0;
   std::uint64_t leaves = 0;
   OrderTimes times;

@@ -1,8 +1,6 @@
 // What we send. desk_events.cpp: what the venue says; desk_updates.cpp: what we tell.
 #include "gateway/orders/order_desk.hpp"
 
-#include <stdexcept>
-
 #include "gateway/orders/client_id.hpp"
 #include "gateway/orders/order_change.hpp"
 #include "gateway/state_words.hpp"
@@ -22,24 +20,13 @@ OrderDesk::OrderDesk(const DeskRegions& regions, RingWriter<schema::OrderUpdate>
       clock_(clock),
       venue_(std::move(venue)),
       accounts_(regions.positions),
-      table_(regions.orders, Accounts::ACCOUNTS_MAX) {
-  for (const std::string& symbol : config.risk.symbols) {
-    if (venue_ && !accounts_.allow(symbol)) {
-      throw std::invalid_argument("risk.symbols: \"" + symbol + "\" is longer than the venue's 8 characters");
-    }
-  }
-  for (const InstrumentRisk& own : config.risk.instruments) {
-    if (Account* account = accounts_.find_allowed(own.symbol)) {
-      account->order_quantity_max = own.order_quantity_max;
-      account->order_notional_max = own.order_notional_max;
-      account->position_max = own.position_max;
-    }
-  }
+      table_(regions.orders, Accounts::ACCOUNTS_MAX),
+      bucket_(config.risk.limits, clock()) {
+  for (const std::string& symbol : config.risk.symbols) accounts_.allow(symbol);
   store_figures();
 }
 
 bool OrderDesk::reconciled() const noexcept {
-  if (!venue_) return true;
   if (!settled_ || lost_track_) return false;
   for (AccountPlace place = 0; place < accounts_.size(); ++place) {
     const Account& account = accounts_.at(place);
@@ -49,7 +36,6 @@ bool OrderDesk::reconciled() const noexcept {
 }
 
 unsigned OrderDesk::poll(std::uint64_t now_ns) noexcept {
-  if (!venue_) return 0;
   const unsigned handled = venue_->poll(now_ns, *this);
   const unsigned sent = cancels_due_ != 0 ? send_due_cancels(now_ns) : 0;
   if (handled + sent != 0) store_figures();
@@ -62,8 +48,6 @@ void OrderDesk::attach(std::uint64_t intents_generation) noexcept {
 }
 
 RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const noexcept {
-  if (!up()) return RefusalReason::NO_SESSION;
-  if (!reconciled()) return RefusalReason::NOT_RECONCILED;
   if (intent.action() == IntentAction::NEW) return RefusalReason::NONE;
   const bool replaces = intent.action() == IntentAction::REPLACE;
   const OrderPlace place = table_.by_order_id(replaces ? intent.replaced_order_id() : intent.order_id());
@@ -166,7 +150,7 @@ RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const O
   const OrderPlace place = add(order);
   change(old_place, [place](OpenOrder& changed) { changed.partner = place; });
   if (venue_->replace(message, times.send_ns) == SendResult::WOULD_BLOCK) {
-    drop_replacement(old_place);
+    remove(place);
     return RefusalReason::SOCKET_FULL;
   }
   table_.publish(old_place, accounts_.at(old.account).instrument_id, updates_.sequence());
@@ -181,7 +165,11 @@ RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const O
 RefusalReason OrderDesk::send_cancel(const schema::OrderIntent& intent, const OrderTimes& times,
                                      schema::OrderUpdate& out) noexcept {
   const OrderPlace place = table_.by_order_id(intent.order_id());
-  if (cancel_on_wire(place, times.send_ns) == SendResult::WOULD_BLOCK) return RefusalReason::SOCKET_FULL;
+  switch (cancel_on_wire(place, times.send_ns)) {
+    case SendResult::SENT: break;
+    case SendResult::WOULD_BLOCK: return RefusalReason::SOCKET_FULL;
+    case SendResult::NO_SESSION: return RefusalReason::NO_SESSION;
+  }
   last_sent_ = NO_PLACE;  // a cancel needs no cancelling
   out = update_of(place, UpdateKind::SENT);
   out.mutate_action(IntentAction::CANCEL);
@@ -201,7 +189,18 @@ OrderPlace OrderDesk::add(const OpenOrder& order) noexcept {
   return place;
 }
 
+// An order and its replacement: each counts alone from here on.
+void OrderDesk::part(OrderPlace place) noexcept {
+  const OrderPlace partner = table_.at(place).partner;
+  if (partner == NO_PLACE) return;
+  change(place, [](OpenOrder& order) { order.partner = NO_PLACE; });
+  change(partner, [](OpenOrder& order) { order.partner = NO_PLACE; });
+  const std::uint32_t instrument_id = accounts_.at(table_.at(place).account).instrument_id;
+  for (const OrderPlace changed : {place, partner}) table_.publish(changed, instrument_id, updates_.sequence());
+}
+
 void OrderDesk::remove(OrderPlace place) noexcept {
+  part(place);
   const OpenOrder order = table_.at(place);
   accounts_.change_open(order.account, order.side, exposure(place), 0);
   accounts_.at(order.account).open_orders -= 1;
@@ -270,6 +269,7 @@ unsigned OrderDesk::send_due_cancels(std::uint64_t now_ns) noexcept {
     if (order.in_use() && order.cancel_wanted && !order.cancel_sent) {
       if (!bucket_.cancel_allowed(now_ns)) return sent;
       if (cancel_on_wire(place, now_ns) != SendResult::SENT) return sent;
+      bucket_.spend();
       --cancels_due_;
       tell(place, UpdateKind::SENT, IntentAction::CANCEL);
       ++sent;

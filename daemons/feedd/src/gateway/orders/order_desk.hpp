@@ -7,7 +7,8 @@
 //
 //   SENT ──accepted──► LIVE ──cancel──► CANCELING ──► gone
 //                        └───replace──► REPLACING ──► gone, the replacement is LIVE; or LIVE again
-//   any of them, unanswered when the session breaks ──► UNKNOWN ──replay──► what the venue says, or as before the message
+//   any of them, unanswered when the session breaks ──► UNKNOWN ──replay──► what the venue says, or as before the
+//   message
 //
 // Silence has a meaning (OUCH 5.0): a cancel or replace of a dead order is never answered, so what waits for one goes
 // with the order. One thread: the gateway's.
@@ -20,7 +21,8 @@
 #include "gateway/orders/accounts.hpp"
 #include "gateway/orders/desk_stats.hpp"
 #include "gateway/orders/fill_log.hpp"
-#include "gateway/orders/order_table.hpp"
+#include "gateway/orders/open_orders.hpp"
+#include "gateway/risk/message_bucket.hpp"
 #include "gateway/venue.hpp"
 #include "runtime/config.hpp"
 
@@ -37,30 +39,31 @@ class OrderDesk final : public VenueListener {
   static constexpr std::uint64_t CANCEL_RETRY_NS = 1'000'000'000;
   static constexpr unsigned CANCELS_A_POLL = 64;
 
-  // Regions, `updates` and `stats` outlive the desk. `venue` empty: there is none. Throws std::invalid_argument when
-  // the accounts do not fit.
+  // Regions, `updates` and `stats` outlive the desk.
   OrderDesk(const DeskRegions& regions, RingWriter<schema::OrderUpdate>& updates, const Config& config,
             std::unique_ptr<Venue> venue, DeskStats& stats, Clock clock);
 
-  [[nodiscard]] bool has_venue() const noexcept { return venue_ != nullptr; }
   [[nodiscard]] Accounts& accounts() noexcept { return accounts_; }
-  [[nodiscard]] const OrderTable& table() const noexcept { return table_; }
+  [[nodiscard]] const OpenOrders& table() const noexcept { return table_; }
   [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return unacknowledged_; }
   // Nothing of an earlier life, or of a broken session, is unknown.
   [[nodiscard]] bool reconciled() const noexcept;
   [[nodiscard]] bool nothing_open() const noexcept { return table_.open_orders() == 0 && reconciled(); }
-  [[nodiscard]] bool up() const noexcept { return venue_ && venue_->session() == schema::VenueSession::UP; }
+  [[nodiscard]] bool up() const noexcept { return venue_->session() == schema::VenueSession::UP; }
+  [[nodiscard]] MessageBucket& bucket() noexcept { return bucket_; }
 
   // Moves the venue's packets, sends the cancels that are due; returns how much it did.
   unsigned poll(std::uint64_t now_ns) noexcept;
   // The queue whose orders are addressed by their ids, 0 = none.
   void attach(std::uint64_t intents_generation) noexcept;
 
-  // Session, ids, and what a CANCEL or REPLACE refers to.
+  // What a CANCEL or REPLACE refers to.
   [[nodiscard]] schema::RefusalReason refers_well(const schema::OrderIntent& intent) const noexcept;
   // Puts a checked intent on the wire. SOCKET_FULL, TABLE_FULL: nothing happened. `out` is what to answer.
   schema::RefusalReason send(const schema::OrderIntent& intent, const OrderTimes& times,
                              schema::OrderUpdate& out) noexcept;
+  // Publishes what the last send filled in.
+  void answer(schema::OrderUpdate& update, const schema::OrderIntent& intent, std::uint64_t sent_ns) noexcept;
   // The order of the last send: the fence closed meanwhile.
   void cancel_in_window(std::uint64_t now_ns) noexcept;
 
@@ -72,6 +75,10 @@ class OrderDesk final : public VenueListener {
   [[nodiscard]] std::uint32_t cancels_due() const noexcept { return cancels_due_; }
   void log_off(std::uint64_t now_ns) noexcept;
   void log_on() noexcept;
+  // The board names an account, or names it anew.
+  void name_account(AccountPlace place, std::uint32_t instrument_id) noexcept;
+  // Words of gateway.state.
+  void store_figures() noexcept;
 
   void on_event(const VenueEvent& event) noexcept override;
   void on_session(schema::VenueSession session) noexcept override;
@@ -87,6 +94,7 @@ class OrderDesk final : public VenueListener {
   [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, const OrderTimes& times,
                                    AccountPlace account) const noexcept;
   OrderPlace add(const OpenOrder& order) noexcept;
+  void part(OrderPlace place) noexcept;
   void remove(OrderPlace place) noexcept;
   SendResult cancel_on_wire(OrderPlace place, std::uint64_t now_ns) noexcept;
   void want_cancel(OrderPlace place, std::uint64_t now_ns) noexcept;
@@ -123,26 +131,21 @@ class OrderDesk final : public VenueListener {
   [[nodiscard]] schema::OrderUpdate update_of(OrderPlace place, schema::UpdateKind kind) const noexcept;
   void tell(OrderPlace place, schema::UpdateKind kind, const VenueEvent& event) noexcept;
   void tell(OrderPlace place, schema::UpdateKind kind, schema::IntentAction action) noexcept;
+  static void fill_in(schema::OrderUpdate& update, const VenueEvent& event) noexcept;
   void publish(schema::OrderUpdate& update, OrderPlace place) noexcept;
+  void publish_gone(schema::OrderUpdate& update, OrderPlace place, AccountPlace account) noexcept;
   void tell_position(AccountPlace place) noexcept;
   void tell_session(schema::VenueSession session) noexcept;
 
- public:
-  // The answer to an intent: filled in with what the account says now, published, and written down.
-  void answer(schema::OrderUpdate& update, std::uint32_t instrument_id) noexcept;
-  // The board names an allowed instrument.
-  void name_account(AccountPlace place, std::uint32_t instrument_id) noexcept;
-  void store_figures() noexcept;
-
- private:
   Region& state_;
   RingWriter<schema::OrderUpdate>& updates_;
   DeskStats& stats_;
   Clock clock_;
   std::unique_ptr<Venue> venue_;
   Accounts accounts_;
-  OrderTable table_;
+  OpenOrders table_;
   FillLog fills_;
+  MessageBucket bucket_;
   std::uint64_t intents_generation_ = 0;
   std::uint64_t orders_sent_ = 0;
   std::uint64_t cancels_sent_ = 0;
@@ -151,9 +154,9 @@ class OrderDesk final : public VenueListener {
   std::uint32_t cancels_due_ = 0;
   std::uint32_t cancel_cursor_ = 0;
   OrderPlace last_sent_ = NO_PLACE;
-  bool settled_ = false;      // UP was reached since the start, or since the session broke
-  bool inherited_ = false;    // UP was reached since the start
-  bool lost_track_ = false;   // a fill or break that belongs to nothing we know: positions are not to be trusted
+  bool settled_ = false;     // UP was reached since the start, or since the session broke
+  bool inherited_ = false;   // UP was reached since the start
+  bool lost_track_ = false;  // a fill or break that belongs to nothing we know: positions are not to be trusted
 };
 
 }  // namespace hft::feedd

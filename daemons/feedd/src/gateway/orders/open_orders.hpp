@@ -31,12 +31,12 @@ class PlaceIndex {
   unsigned shift_;
 };
 
-class OrderTable {
+class OpenOrders {
  public:
   // `region` is gateway.orders; as many places. `accounts`: instruments that may have orders.
-  OrderTable(Region& region, std::size_t accounts);
-  OrderTable(const OrderTable&) = delete;
-  OrderTable& operator=(const OrderTable&) = delete;
+  OpenOrders(Region& region, std::size_t accounts);
+  OpenOrders(const OpenOrders&) = delete;
+  OpenOrders& operator=(const OpenOrders&) = delete;
 
   [[nodiscard]] bool full() const noexcept { return free_ == NO_PLACE; }
   [[nodiscard]] std::uint32_t open_orders() const noexcept { return open_orders_; }

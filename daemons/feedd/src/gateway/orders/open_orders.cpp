@@ -1,4 +1,4 @@
-#include "gateway/orders/order_table.hpp"
+#include "gateway/orders/open_orders.hpp"
 
 #include <atomic>
 #include <bit>
@@ -44,7 +44,7 @@ OrderPlace PlaceIndex::find(std::uint64_t key) const noexcept {
   return NO_PLACE;
 }
 
-OrderTable::OrderTable(Region& region, std::size_t accounts)
+OpenOrders::OpenOrders(Region& region, std::size_t accounts)
     : slots_(reinterpret_cast<std::uint64_t*>(region.records())),
       orders_(region.capacity_records()),
       first_(accounts, NO_PLACE),
@@ -55,7 +55,7 @@ OrderTable::OrderTable(Region& region, std::size_t accounts)
   }
 }
 
-OrderPlace OrderTable::add(const OpenOrder& order) noexcept {
+OrderPlace OpenOrders::add(const OpenOrder& order) noexcept {
   assert(!full() && order.in_use() && order.account < first_.size());
   const OrderPlace place = free_;
   free_ = orders_[place].next;
@@ -69,7 +69,7 @@ OrderPlace OrderTable::add(const OpenOrder& order) noexcept {
   return place;
 }
 
-void OrderTable::remove(OrderPlace place) noexcept {
+void OpenOrders::remove(OrderPlace place) noexcept {
   OpenOrder& order = orders_[place];
   assert(order.in_use());
   by_token_.erase(order.token);
@@ -81,11 +81,11 @@ void OrderTable::remove(OrderPlace place) noexcept {
   --open_orders_;
 }
 
-OrderPlace OrderTable::by_order_id(std::uint64_t order_id) const noexcept {
+OrderPlace OpenOrders::by_order_id(std::uint64_t order_id) const noexcept {
   return order_id == 0 ? NO_PLACE : by_order_id_.find(order_id);
 }
 
-void OrderTable::set_intents_generation(std::uint64_t generation) noexcept {
+void OpenOrders::set_intents_generation(std::uint64_t generation) noexcept {
   for (OrderPlace place = 0; place < orders_.size(); ++place) {
     OpenOrder& order = orders_[place];
     if (!order.in_use()) continue;
@@ -100,7 +100,7 @@ void OrderTable::set_intents_generation(std::uint64_t generation) noexcept {
   }
 }
 
-void OrderTable::link(OrderPlace place) noexcept {
+void OpenOrders::link(OrderPlace place) noexcept {
   OpenOrder& order = orders_[place];
   order.previous = NO_PLACE;
   order.next = first_[order.account];
@@ -108,7 +108,7 @@ void OrderTable::link(OrderPlace place) noexcept {
   first_[order.account] = place;
 }
 
-void OrderTable::unlink(OrderPlace place) noexcept {
+void OpenOrders::unlink(OrderPlace place) noexcept {
   const OpenOrder& order = orders_[place];
   if (order.next != NO_PLACE) orders_[order.next].previous = order.previous;
   if (order.previous != NO_PLACE) {
@@ -118,7 +118,7 @@ void OrderTable::unlink(OrderPlace place) noexcept {
   }
 }
 
-void OrderTable::publish(OrderPlace place, std::uint32_t instrument_id, std::uint64_t updates_seq) noexcept {
+void OpenOrders::publish(OrderPlace place, std::uint32_t instrument_id, std::uint64_t updates_seq) noexcept {
   const OpenOrder& order = orders_[place];
   schema::GatewayOrder out;
   out.mutate_updates_seq(updates_seq);
