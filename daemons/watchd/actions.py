@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from watchd.ctl_protocol import Answer
+from hft.limits import Limits
+from watchd.ctl_protocol import Answer, Scope
+from watchd.limits import Tightened
 from watchd.state_file import Paused, StateRecord
 
 DaemonName = Literal["feedd", "braind"]
@@ -56,6 +58,34 @@ class ApplyPauses:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelOrders:
+    """Ask the gateway; the next view has the ticket."""
+
+    scope: Scope
+    close_positions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLimits:
+    """Put them on the page, under the sequence number after theirs."""
+
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLimits:
+    """Durably, off the loop; its Completion names `ticket`, which is negative."""
+
+    tightened: Tightened
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class RebaseTally:
+    """Count on from what the gateway says now: a person acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveState:
     """Durably, off the loop; its Completion names `ticket`."""
 
@@ -101,6 +131,10 @@ Action: TypeAlias = (
     | SigKill
     | Forget
     | ApplyPauses
+    | CancelOrders
+    | WriteLimits
+    | SaveLimits
+    | RebaseTally
     | SaveState
     | Note
     | Reply

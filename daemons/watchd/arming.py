@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from hft.layout.dtypes import VenueSession
 from watchd.liveness import READY, DaemonTrack
 from watchd.settings import Settings
 from watchd.states import Phase
+from watchd.verdicts import disagreement, loss
 from watchd.view import GatewayLook, View
 
 OPERATOR_VETO_SEEN = 1  # bit of GatewayState.veto_seen
+_UP, _SESSIONS = int(VenueSession.UP), frozenset(map(int, VenueSession))
 _STATE_NAMES = ("nothing", "warming up", "ready", "draining", "stopped")
 
 
 def blockers(
-    view: View, tracks: Mapping[str, DaemonTrack], settings: Settings, phase: Phase, durable: bool
+    view: View,
+    tracks: Mapping[str, DaemonTrack],
+    settings: Settings,
+    phase: Phase,
+    durable: bool,
+    loss_max_value: int = 0,
 ) -> list[str]:
     """Why the fence can not be opened now; empty = it can."""
-    return list(_blockers(view, tracks, settings, phase, durable))
+    return [
+        *_blockers(view, tracks, settings, phase, durable),
+        *(_order_blockers(view, settings, loss_max_value) if view.gateway is not None else ()),
+    ]
 
 
 def _blockers(
@@ -68,3 +79,22 @@ def _gateway_blockers(view: View) -> Iterator[str]:
         yield f"{gateway.open_orders} orders are open or unknown"
     if gateway.veto_seen & OPERATOR_VETO_SEEN and not view.operator.word:
         yield "the gateway does not see operator/veto yet"
+
+
+def _order_blockers(view: View, settings: Settings, loss_max_value: int) -> Iterator[str]:
+    gateway = view.gateway
+    assert gateway is not None
+    if settings.venue and gateway.venue_session != _UP:
+        yield f"the venue session is {session_name(gateway.venue_session)}"
+    if settings.venue and view.tally is None:
+        yield "watchd can not count positions: feedd's updates.ring or gateway.positions can not be read"
+    if gateway.sent_after_close:
+        yield f"feedd sent {gateway.sent_after_close} orders after the fence was closed: it must be restarted"
+    if (verdict := loss(view, loss_max_value) or disagreement(view)) is not None:
+        yield verdict.detail
+
+
+def session_name(session: int) -> str:
+    """`VenueSession.LOGGING_IN` -> ``logging in``."""
+    known = session in _SESSIONS
+    return str(VenueSession(session).name.lower().replace("_", " ")) if known else f"in state {session}"

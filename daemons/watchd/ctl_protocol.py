@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from watchd.ctl_words import (
@@ -17,12 +17,16 @@ from watchd.ctl_words import (
     BY_CHARACTERS_MAX,
     DONE,
     INSTRUMENT_ID_MAX,
+    LIMIT_MAX,
+    LIMITS,
+    LIMITS_OF_A_SYMBOL,
     MESSAGE_BYTES_MAX,
     NEEDS,
     REASON_CHARACTERS_MAX,
     REFUSED,
     SCOPED,
     STRATEGY_ID_MAX,
+    SYMBOL_CHARACTERS_MAX,
     VERSION,
 )
 
@@ -49,6 +53,18 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class LimitChange:
+    """What a person wants of a limit, in the configuration's units. `symbol` "": the limit of all instruments."""
+
+    name: str
+    value: int
+    symbol: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.name}" if self.symbol else self.name
+
+
+@dataclass(frozen=True)
 class Peer:
     """Who is at the other end, by the kernel's word (SO_PEERCRED, SO_PEERGROUPS). `user`: login name, or the uid."""
 
@@ -72,6 +88,7 @@ class Request:
     pid: int
     user: str
     ticket: int
+    limit: LimitChange | None = None  # of `limits set`
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,8 @@ def parse_request(data: bytes, peer: Peer, ticket: int) -> Request:
         return _request(tree, "kill", Scope(), peer, ticket)
     if not isinstance(verb, str) or verb not in NEEDS:
         raise BadRequest(f"verb: {str(verb)[:40]!r} is not one of {', '.join(NEEDS)}")
-    if unknown := sorted(set(tree) - {"version", "verb", "by", "reason", "scope"}):
+    known = {"version", "verb", "by", "reason", "scope"} | ({"limit"} if verb == "limits set" else set())
+    if unknown := sorted(set(tree) - known):
         raise BadRequest(f"{str(unknown[0])[:40]}: unknown key")
     if tree.get("version") != VERSION:
         raise BadRequest(f"version: this watchd speaks version {VERSION}")
@@ -127,6 +145,8 @@ def parse_request(data: bytes, peer: Peer, ticket: int) -> Request:
         if not isinstance(tree.get(name, ""), str):
             raise BadRequest(f"{name}: not text")
     request = _request(tree, verb, _scope(verb, tree.get("scope")), peer, ticket)
+    if verb == "limits set":
+        request = replace(request, limit=_limit(tree.get("limit")))
     for name in NEEDS[verb]:
         if not clean(tree.get(name), 1):
             raise BadRequest(f"{name}: {verb} needs it, someone must stand behind it")
@@ -178,3 +198,16 @@ def _scope(verb: str, tree: object) -> Scope:
                 raise BadRequest(f"scope.{name}: not an id from 0 to {limits[name]}")
             return Scope(**{name: number})
     raise BadRequest('scope: not {"all": true}, {"instrument": id} or {"strategy": id}')
+
+
+def _limit(tree: object) -> LimitChange:
+    if not isinstance(tree, dict) or not {"name", "value"} <= set(tree) <= {"name", "value", "symbol"}:
+        raise BadRequest('limit: not {"name": …, "value": …} with or without "symbol"')
+    name, value, symbol = tree["name"], tree["value"], tree.get("symbol", "")
+    if not isinstance(symbol, str) or len(symbol) > SYMBOL_CHARACTERS_MAX:
+        raise BadRequest("limit.symbol: not a symbol")
+    if name not in (known := LIMITS_OF_A_SYMBOL if symbol else LIMITS):
+        raise BadRequest(f"limit.name: {str(name)[:40]!r} is not one of {', '.join(known)}")
+    if type(value) is not int or not 0 <= value <= LIMIT_MAX:
+        raise BadRequest(f"limit.value: not a whole number from 0 to {LIMIT_MAX}")
+    return LimitChange(name, value, symbol)

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from watchd.ctl_protocol import Answer, BadRequest, Peer, Request, bad_request, parse_request
-from watchd.ctl_words import MESSAGE_BYTES_MAX, NOT_PERMITTED
+from watchd.ctl_words import LOOKING, MESSAGE_BYTES_MAX, NOT_PERMITTED
 from watchd.peers import Logins, is_operator, peer_of
 
 CLIENTS_MAX: Final = 32
@@ -170,7 +170,7 @@ class CtlServer:
         except BadRequest as error:
             self._send(client, bad_request(str(error)))
             return
-        if request.verb != "status" and not is_operator(client.peer, self._operators_gid):
+        if request.verb not in LOOKING and not is_operator(client.peer, self._operators_gid):
             self._refuse(client, request)
             return
         client.ticket = request.ticket

@@ -30,8 +30,20 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "resume": (),
     "cancel-all": (),
     "flatten": (),
+    "limits show": (),
+    "limits set": ("by", "reason"),
 }
 SCOPED: Final = ("pause", "resume", "cancel-all", "flatten")
+LOOKING: Final = ("status", "limits show")  # permitted to whoever can connect
+
+# Of [risk], in the configuration's units; the second ones also for one symbol.
+LIMITS: Final = (
+    "order_quantity_max", "order_notional_max", "position_max", "gross_notional_max", "open_orders_max",
+    "unacknowledged_max", "loss_max", "price_collar_bps",
+)  # fmt: skip
+LIMITS_OF_A_SYMBOL: Final = ("order_quantity_max", "order_notional_max", "position_max")
+LIMIT_MAX: Final = 10**12
+SYMBOL_CHARACTERS_MAX: Final = 16
 
 DONE: Final = "done"  # what was asked for is so now
 ALREADY: Final = "already"  # it was so before

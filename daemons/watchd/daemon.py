@@ -26,9 +26,11 @@ from hft.config import Config, ConfigError
 from hft.config import load as load_config
 from hft.control import CTL_SOCKET, HEARTBEAT_SOCKET, REGISTER_SOCKET
 from hft.layout.dtypes import CloseReason, RegionKind, dtype
+from hft.limits import adopt_commands, adopt_limits
 from hft.log import logger
 from hft.regions import (
     AlreadyRunning,
+    CommandsWriter,
     DaemonLock,
     FenceWriter,
     Region,
@@ -40,9 +42,10 @@ from watchd.actions import CloseFence, Note
 from watchd.alert import Alert, AlertConfigError, webhook_address
 from watchd.ctl_server import CtlServer
 from watchd.event_journal import EventJournal
-from watchd.eyes import Eyes
-from watchd.hands import Hands, try_realtime
+from watchd.eyes import Eyes, Pages
+from watchd.hands import Hands, OrderPages, try_realtime
 from watchd.heartbeats import Heartbeats
+from watchd.limits_start import restore_limits
 from watchd.metrics import Metrics
 from watchd.monitor import Monitor
 from watchd.registry import Registered, Registry
@@ -52,6 +55,7 @@ from watchd.settings import Settings
 from watchd.state_file import StateFile, StateUnreadable
 from watchd.states import is_kill
 from watchd.surroundings import require_unwritable_by_others
+from watchd.tally_eyes import TallyEyes
 
 EXIT_CLEAN, EXIT_SYSTEM, EXIT_ALREADY_RUNNING, EXIT_BAD_CONFIG = 0, 71, 75, 78
 STATUS_INTERVAL_NS = 1_000_000_000
@@ -138,7 +142,13 @@ class Watchd:
         )
         self._registered: dict[str, Registered] = {}
         self._metrics = Metrics(directory / "watchd/stats", huge)
-        self._eyes = Eyes(directory, _operator_veto(directory, huge))
+        limits = adopt_limits(directory / "watchd/limits", huge)
+        commands = adopt_commands(directory / "watchd/commands", huge)
+        for name in ("limits", "commands"):
+            require_unwritable_by_others(directory / "watchd" / name)
+        restored_limits = restore_limits(limits, state_directory, self._scribe)
+        tally = TallyEyes(directory, config.risk.symbols, self._settings.disagree_ns)
+        self._eyes = Eyes(directory, Pages(_operator_veto(directory, huge), fence, commands), tally)
         control = Path(config.run.control_directory)
         control.mkdir(mode=0o755, parents=True, exist_ok=True)
         require_unwritable_by_others(control)
@@ -150,13 +160,14 @@ class Watchd:
             lambda fields: self._scribe.event("request_refused", fields, durable=True),
         )
         self._hands = Hands(
-            writer, self._scribe, self._ctl, self._registered, self._forget,
-            realtime=config.watchd.realtime_priority > 0,
+            writer, OrderPages(restored_limits.writer, CommandsWriter(commands)), self._scribe, self._ctl,
+            self._registered, self._forget, tally.rebase, realtime=config.watchd.realtime_priority > 0,
         )  # fmt: skip
         self._hands.reset_pauses(found.record.paused)
         self._monitor = Monitor(
-            self._settings, found.record, page["epoch"], monotonic_ns(), durable=found.durable
-        )
+            self._settings, found.record, page["epoch"], monotonic_ns(), durable=found.durable,
+            risk=config.risk, tightened=restored_limits.tightened, limits_durable=restored_limits.durable,
+        )  # fmt: skip
         self._notifier = sdnotify.SystemdNotifier()
         if self._notifier.socket is not None:
             self._notifier.socket.setblocking(False)
@@ -210,6 +221,9 @@ class Watchd:
         view.completions = self._scribe.completions()
         # Requests last: a veto that the view shows has its request, sent before it, in here.
         view.requests = self._ctl.poll()
+        asked = {request.scope for request in view.requests if request.verb in ("cancel-all", "flatten")}
+        if scopes := asked | self._monitor.cancels.scopes:
+            view.open_in = self._eyes.count_open(scopes)
         for action in self._monitor.step(view):
             self._hands.do(action)
             if isinstance(action, CloseFence) and is_kill(action.reason):
@@ -219,7 +233,7 @@ class Watchd:
         if (deadline_ns := self._monitor.renew(monotonic_ns())) is not None:
             self._fence_writer.renew(deadline_ns)
         self._metrics.add_pass(
-            self._monitor, self._heartbeats, len(view.requests), monotonic_ns() - now_ns, gap_ns
+            self._monitor, self._heartbeats, len(view.requests), monotonic_ns() - now_ns, gap_ns, view.tally
         )
         self._tell_systemd(now_ns)
 

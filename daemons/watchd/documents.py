@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from watchd.kill_orders import orders_of
 from watchd.killing import Kill
+from watchd.settings import Settings
 from watchd.states import reason_name
+from watchd.tally import TallyLook
 
 
 def utc(wall_ns: int) -> str:
@@ -13,7 +16,7 @@ def utc(wall_ns: int) -> str:
     return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(timespec="microseconds")
 
 
-def kill_report(kill: Kill) -> dict[str, object]:
+def kill_report(kill: Kill, tally: TallyLook | None, settings: Settings) -> dict[str, object]:
     """What `watchd ctl report` shows: cause, person, and each step in microseconds after the fence was closed."""
     return {
         "reason": reason_name(kill.reason),
@@ -25,5 +28,6 @@ def kill_report(kill: Kill) -> dict[str, object]:
         "fence_was_open": kill.was_open,
         "open_orders": kill.open_orders,
         "drained": "drained" in kill.steps_ns,
+        **orders_of(kill, tally, settings),
         "steps_us": {step: ns // 1000 for step, ns in kill.steps_ns.items()},
     }

@@ -7,6 +7,7 @@ rename (from the directory's fsync) means that the new bytes are there but not k
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +37,37 @@ def create(path: Path, data: bytes, mode: int) -> None:
     finally:
         _remove(temporary)
     _sync_directory(path.parent)
+
+
+def read_trusted(path: Path, bytes_max: int) -> bytes:
+    """The whole file, if nobody but its owner, who is ours, or root could have written it.
+
+    Raises OSError, ValueError (what is wrong with it).
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags)
+    try:
+        _require_trusted(os.fstat(descriptor), path.parent.stat())
+        parts: list[bytes] = []
+        while part := os.read(descriptor, bytes_max + 1):
+            parts.append(part)
+            if sum(map(len, parts)) > bytes_max:
+                raise ValueError(f"damaged: longer than {bytes_max} bytes")
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def _require_trusted(file: os.stat_result, directory: os.stat_result) -> None:
+    """Whoever could have written it could have written anything."""
+    if not stat.S_ISREG(file.st_mode):
+        raise ValueError("not a regular file")
+    if file.st_mode & 0o022:
+        raise ValueError(f"mode {file.st_mode & 0o7777:04o}: others than its owner may write it")
+    if directory.st_mode & stat.S_IWOTH:
+        raise ValueError(f"its directory has mode {directory.st_mode & 0o7777:04o}: anyone may replace it")
+    if file.st_uid not in (os.geteuid(), directory.st_uid, 0):
+        raise ValueError(f"belongs to uid {file.st_uid}, neither watchd nor root")
 
 
 def _write_temporary(path: Path, data: bytes, mode: int) -> Path:

@@ -7,42 +7,20 @@ the monitor's deadlines judge that.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from hft.layout.dtypes import RegionKind, dtype
-from hft.regions import RECORDS_OFFSET, Region, RegionError, load_words
+from hft.layout.dtypes import GATEWAY_ORDER, RegionKind, dtype
+from hft.regions import RECORDS_OFFSET, Region, load_words
+from watchd.ctl_protocol import Scope
 from watchd.liveness import LOOP_NAMES
+from watchd.region_follower import RegionFollower
 from watchd.registry import Registered
+from watchd.tally_eyes import TallyEyes
 from watchd.view import DaemonLook, GatewayLook, LoopLook, OperatorVeto, View
 
 RING_CONTROL_OFFSET = 256
-PASSES_A_RETRY = 5
-
-
-class _Follower:
-    """One region of one daemon's life."""
-
-    def __init__(self, path: Path, kind: int, pid: int) -> None:
-        self._path, self._kind, self._pid = path, kind, pid
-        self._region: Region | None = None
-        self._wait = 0
-
-    def region(self) -> Region | None:
-        """The mapped region; None while there is none that this daemon writes."""
-        if self._region is not None and not self._region.retired:
-            return self._region
-        if self._wait > 0:
-            self._wait -= 1
-            return self._region  # a retired one's last words still count
-        self._wait = PASSES_A_RETRY
-        with contextlib.suppress(RegionError):
-            found = Region.open(str(self._path), self._kind)
-            if found.writer_pid == self._pid:
-                self._region = found
-        return self._region
 
 
 def _word_index(struct: str, name: str) -> int:
@@ -61,16 +39,27 @@ _LOOP_INDICES = _word_indices("LoopProgress", LoopLook)
 _THREAD_ID = _word_index("LoopProgress", "thread_id")
 _GATEWAY_WORDS = dtype("GatewayState").itemsize // 8
 _GATEWAY_INDICES = _word_indices("GatewayState", GatewayLook)
+_CLOSED_TS_NS = RECORDS_OFFSET + 8 * _word_index("Fence", "closed_ts_ns")
 _VETO_WORDS = dtype("VetoNote").itemsize // 8
 
 
-class Eyes:
-    """`veto`: the mapped operator/veto."""
+@dataclass(frozen=True)
+class Pages:
+    """Mapped for watchd's life."""
 
-    def __init__(self, run_directory: Path, veto: Region) -> None:
+    veto: Region  # operator/veto
+    fence: Region
+    commands: Region
+
+
+class Eyes:
+    """Everything but the sockets."""
+
+    def __init__(self, run_directory: Path, pages: Pages, tally: TallyEyes) -> None:
         self._run = run_directory
-        self._veto = veto
-        self._regions: dict[str, dict[str, _Follower]] = {}
+        self._pages = pages
+        self._tally = tally
+        self._regions: dict[str, dict[str, RegionFollower]] = {}
         self._iterations: dict[tuple[int, int], int] = {}  # by pid and loop, at the last look
 
     def watch(self, registered: Registered) -> None:
@@ -78,17 +67,40 @@ class Eyes:
         directory, pid = self._run / registered.name, registered.pid
         kinds = {"progress": RegionKind.PROGRESS}
         kinds |= (
-            {"gateway.state": RegionKind.GATEWAY_STATE}
+            {"gateway.state": RegionKind.GATEWAY_STATE, "gateway.orders": RegionKind.GATEWAY_ORDERS}
             if registered.name == "feedd"
             else {"intents.ring": RegionKind.INTENTS_RING}
         )
         self._regions[registered.name] = {
-            name: _Follower(directory / name, int(kind), pid) for name, kind in kinds.items()
+            name: RegionFollower(directory / name, int(kind), pid) for name, kind in kinds.items()
         }
+        if registered.name == "feedd":
+            self._tally.watch(pid)
 
     def forget(self, name: str) -> None:
         self._regions.pop(name, None)
         self._iterations.clear()
+        if name == "feedd":
+            self._tally.forget()
+
+    def count_open(self, scopes: Iterable[Scope]) -> dict[Scope, int]:
+        """Open orders of instruments and strategies, by a plain look at the table: racy, for people."""
+        wanted = [scope for scope in scopes if not scope.all]
+        region = self._region("feedd", "gateway.orders") if wanted else None
+        if region is None:
+            return {}
+        orders = region.records(GATEWAY_ORDER)
+        orders = orders[orders["state"] != 0]
+        return {
+            scope: int(
+                (
+                    orders["strategy_id"] == scope.strategy
+                    if scope.instrument is None
+                    else orders["instrument_id"] == scope.instrument
+                ).sum()
+            )
+            for scope in wanted
+        }
 
     def look(
         self,
@@ -99,12 +111,15 @@ class Eyes:
     ) -> View:
         """One look. Requests and completions are the caller's to add."""
         view = View(now_ns, wall_ns, operator=self._operator())
+        view.fence_closed_ns = int(load_words(self._pages.fence, _CLOSED_TS_NS, 1)[0])
+        view.command_ticket = int(load_words(self._pages.commands, RECORDS_OFFSET, 1)[0])
         intents = self._region("braind", "intents.ring")
         if "braind" in registered and intents is not None and not intents.retired:
             view.intents_generation, view.braind_veto = intents.generation, intents.veto
         offered = {"gateway": 0 if intents is None else int(load_words(intents, RING_CONTROL_OFFSET, 1)[0])}
         if "feedd" in registered:
             view.gateway = self._gateway()
+            view.tally, view.instrument_ids = self._tally.look(now_ns), self._tally.ids
             view.feedd = self._daemon(registered["feedd"], heartbeats, offered)
             offered["brain"] = view.feedd.loops[0].produced if view.feedd.loops else 0
         if "braind" in registered:
@@ -116,10 +131,10 @@ class Eyes:
         return None if follower is None else follower.region()
 
     def _operator(self) -> OperatorVeto:
-        word = self._veto.veto
+        word = self._pages.veto.veto
         if not word:
             return OperatorVeto()
-        note = load_words(self._veto, RECORDS_OFFSET, _VETO_WORDS)
+        note = load_words(self._pages.veto, RECORDS_OFFSET, _VETO_WORDS)
         return OperatorVeto(word, int(note[0]), int(note[1]), int(note[2]))
 
     def _gateway(self) -> GatewayLook | None:
@@ -127,7 +142,9 @@ class Eyes:
         if region is None:
             return None
         words = load_words(region, RECORDS_OFFSET, _GATEWAY_WORDS).tolist()
-        return GatewayLook(region.generation, *(words[index] for index in _GATEWAY_INDICES))
+        look = GatewayLook(region.generation, *(words[index] for index in _GATEWAY_INDICES))
+        look.realized_value, look.marked_value = _signed(look.realized_value), _signed(look.marked_value)
+        return look
 
     def _daemon(
         self, registered: Registered, heartbeats: Mapping[str, list[int]], offered: Mapping[str, int]
@@ -157,6 +174,10 @@ class Eyes:
         self._iterations[pid, index] = iterations
         run_delay_ns = 0 if moved else _run_delay_ns(pid, words[_THREAD_ID])
         return LoopLook(iterations, consumed, produced, lag_records, state, offered, heartbeats, run_delay_ns)
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 64) if word >= 1 << 63 else word
 
 
 def _run_delay_ns(pid: int, thread_id: int) -> int:

@@ -6,28 +6,44 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import singledispatchmethod
 from pathlib import Path
 
-from hft.regions import FENCE_INSTRUMENTS, FENCE_STRATEGIES, FenceWriter
+from hft.layout.dtypes import CommandScope
+from hft.limits import write_limits
+from hft.regions import FENCE_INSTRUMENTS, FENCE_STRATEGIES, CommandsWriter, FenceWriter, LimitsWriter
 from watchd.actions import (
     Action,
     Alert,
     ApplyPauses,
+    CancelOrders,
     CloseFence,
     Forget,
     Note,
     OpenFence,
+    RebaseTally,
     Reply,
     Report,
+    SaveLimits,
     SaveState,
     SetReason,
     SigKill,
+    WriteLimits,
 )
+from watchd.ctl_protocol import Scope
 from watchd.ctl_server import CtlServer
 from watchd.registry import Registered
 from watchd.scribe import Scribe
 from watchd.state_file import Paused
+
+
+@dataclass(frozen=True)
+class OrderPages:
+    """What the gateway reads of watchd beside the fence."""
+
+    limits: LimitsWriter
+    commands: CommandsWriter
 
 
 class Hands:
@@ -39,14 +55,18 @@ class Hands:
     def __init__(
         self,
         fence: FenceWriter,
+        pages: OrderPages,
         scribe: Scribe,
         ctl: CtlServer,
         registered: dict[str, Registered],
         forget: Callable[[str], None],
+        rebase_tally: Callable[[], None],
         *,
         realtime: bool,
     ) -> None:
         self._fence = fence
+        self._pages = pages
+        self._rebase_tally = rebase_tally
         self._scribe = scribe
         self._ctl = ctl
         self._registered = registered
@@ -101,6 +121,23 @@ class Hands:
         self.apply_pauses(action.paused)
 
     @do.register
+    def _(self, action: CancelOrders) -> None:
+        kind, subject = _command_scope(action.scope)
+        self._pages.commands.cancel(kind, subject, action.close_positions)
+
+    @do.register
+    def _(self, action: WriteLimits) -> None:
+        write_limits(self._pages.limits, action.limits)
+
+    @do.register
+    def _(self, action: SaveLimits) -> None:
+        self._scribe.save_limits(action.tightened, action.ticket)
+
+    @do.register
+    def _(self, _action: RebaseTally) -> None:
+        self._rebase_tally()
+
+    @do.register
     def _(self, action: SaveState) -> None:
         self._scribe.save_state(action.record, action.ticket)
 
@@ -137,6 +174,14 @@ class Hands:
             self._fence.pause_instrument(instrument_id, instrument_id in paused.instruments)
         for strategy_id in sorted({*before.strategies, *paused.strategies}):
             self._fence.pause_strategy(strategy_id, strategy_id in paused.strategies)
+
+
+def _command_scope(scope: Scope) -> tuple[int, int]:
+    if scope.instrument is not None:
+        return int(CommandScope.INSTRUMENT), scope.instrument
+    if scope.strategy is not None:
+        return int(CommandScope.STRATEGY), scope.strategy
+    return int(CommandScope.ALL), 0
 
 
 def try_realtime(priority: int) -> str:

@@ -30,13 +30,25 @@ class Kill:
     epoch: int
     was_open: bool
     open_orders: int | None = None
+    first: GatewayLook | None = None  # when it began
+    last: GatewayLook | None = None  # of the same gateway, or of the first one seen
+    closed_ns: int = 0  # of the fence; without one to close: when the kill began
     steps_ns: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.last, self.closed_ns = self.first, self.started_ns
 
     def advance(
         self, view: View, tracks: Mapping[str, DaemonTrack], settings: Settings
     ) -> tuple[list[Action], bool]:
         """What to do now, and whether every step is taken or given up."""
         actions: list[Action] = []
+        if view.gateway is not None and (
+            self.last is None or self.last.generation == view.gateway.generation
+        ):
+            self.last = view.gateway
+        if self.was_open and view.fence_closed_ns >= self.started_ns:
+            self.closed_ns = view.fence_closed_ns
         braind_over = self._end("braind", view, tracks, settings, actions)
         feedd_over = self._drain(view, tracks, settings, actions)
         return actions, braind_over and feedd_over

@@ -7,9 +7,11 @@ from pathlib import Path
 from hft.layout.dtypes import CloseReason
 from hft.stats import StatsBuilder
 from watchd.heartbeats import REJECTIONS, Heartbeats
+from watchd.limits import PRICE_UNITS
 from watchd.liveness import LOOP_NAMES, READY
 from watchd.monitor import Monitor
 from watchd.states import is_kill
+from watchd.tally import TallyLook
 
 
 class Metrics:
@@ -55,6 +57,15 @@ class Metrics:
         }
         self._locked = builder.gauge("watchd_memory_locked", "bool")
         self._realtime = builder.gauge("watchd_realtime_priority", "priority")
+        self._tally = {
+            "updates": builder.counter("watchd_tally_updates_total", "records"),
+            "lost_records": builder.counter("watchd_tally_lost_total", "records"),
+            "rebuilds": builder.counter("watchd_tally_rebuilds_total", "rebuilds"),
+            "positions": builder.gauge("watchd_tally_positions", "instruments"),
+        }
+        self._loss = builder.gauge("watchd_tally_loss", "currency")
+        self._disagree = builder.gauge("watchd_tally_disagrees", "bool")
+        self._limits = builder.gauge("watchd_limits_sequence", "sequence")
         self._writer = builder.create(str(path), require_huge_pages)
         self._silent_max: dict[tuple[str, str], int] = {}
         self._heard: dict[tuple[str, int], int] = {}
@@ -70,7 +81,13 @@ class Metrics:
         self._writer.add(self._kills[reason])
 
     def add_pass(
-        self, monitor: Monitor, heartbeats: Heartbeats, requests: int, pass_ns: int, gap_ns: int
+        self,
+        monitor: Monitor,
+        heartbeats: Heartbeats,
+        requests: int,
+        pass_ns: int,
+        gap_ns: int,
+        tally: TallyLook | None,
     ) -> None:
         """After each pass. The silence gauges keep the longest silence of a READY loop: the margin."""
         writer = self._writer
@@ -79,6 +96,9 @@ class Metrics:
         writer.set(self._late, monitor.late_passes)
         if requests:
             writer.add(self._requests, requests)
+        writer.set(self._limits, monitor.limits.sequence)
+        if tally is not None:
+            self._add_tally(tally)
         for track in monitor.tracks.values():
             for loop in track.loops:
                 key = (track.name, loop.name)
@@ -91,6 +111,12 @@ class Metrics:
         for daemon, counts in heartbeats.accepted.items():
             for index, count in enumerate(counts):
                 self._add_heard(daemon, index, count)
+
+    def _add_tally(self, tally: TallyLook) -> None:
+        for name, index in self._tally.items():
+            self._writer.set(index, getattr(tally, name))
+        self._writer.set(self._loss, max(0, -tally.marked_value) // PRICE_UNITS)
+        self._writer.set(self._disagree, int(bool(tally.disagreement)))
 
     def _add_heard(self, daemon: str, index: int, count: int) -> None:
         before = self._heard.get((daemon, index), 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hft.config import Risk
 from hft.layout.dtypes import CloseReason
 from hft.regions import fence_token
 from watchd.actions import (
@@ -23,24 +24,37 @@ from watchd.actions import (
     Forget,
     Note,
     OpenFence,
+    RebaseTally,
     Reply,
     Report,
     SetReason,
     SigKill,
 )
 from watchd.arming import blockers
-from watchd.ctl_protocol import Answer
+from watchd.cancels import Cancels
+from watchd.ctl_protocol import Answer, Scope
 from watchd.ctl_words import ALREADY, DONE, REFUSED
 from watchd.documents import kill_report, utc
 from watchd.killing import Kill
 from watchd.ledger import Ledger
+from watchd.limit_requests import LimitsInForce
+from watchd.limits import Tightened
 from watchd.liveness import DaemonTrack
-from watchd.requests import Requests
+from watchd.requests import Requests, paused_after
 from watchd.settings import Settings
 from watchd.state_file import Paused, StateRecord
 from watchd.states import Phase, SuiteState, is_kill, reason_name
 from watchd.transitions import Step, follow
-from watchd.verdicts import BY_WATCHD, Armed, OperatorWatch, Verdict, armed_verdict, missed
+from watchd.verdicts import (
+    BY_WATCHD,
+    Armed,
+    OperatorWatch,
+    Verdict,
+    armed_verdict,
+    disagreement,
+    missed,
+    sent_after_close,
+)
 from watchd.view import DaemonLook, View
 
 DAEMONS: tuple[DaemonName, ...] = ("feedd", "braind")
@@ -50,9 +64,18 @@ class Monitor:
     """`record`: what the state file said, already judged by restore.py."""
 
     def __init__(
-        self, settings: Settings, record: StateRecord, fence_epoch: int, now_ns: int, *, durable: bool = True
+        self,
+        settings: Settings,
+        record: StateRecord,
+        fence_epoch: int,
+        now_ns: int,
+        *,
+        durable: bool = True,
+        risk: Risk | None = None,
+        tightened: Tightened | None = None,
+        limits_durable: bool = True,
     ) -> None:
-        """`durable`: the record is on the disk already; otherwise the first pass saves it."""
+        """`durable`: the record is on the disk already; otherwise the first pass saves it. So with `limits_durable`."""
         self.settings = settings
         self.ledger = Ledger(record, settings, durable=durable)
         self.phase = Phase.KILLED if record.state is SuiteState.KILLED else Phase.DISARMED
@@ -71,7 +94,10 @@ class Monitor:
         self._died_armed = record.state is SuiteState.ARMED
         self._last_now_ns = now_ns
         self._closing = (Verdict(int(CloseReason.NONE), ""), 0)  # why, since
+        self._sent_judged = 0  # generation of the gateway whose sending after the closing has been a kill
         self._actions: list[Action] = []
+        self.limits = LimitsInForce(self, risk or Risk(), tightened or Tightened(), durable=limits_durable)
+        self.cancels = Cancels(self)
         self._requests = Requests(self)
 
     @property
@@ -91,6 +117,8 @@ class Monitor:
                 view, Verdict(int(CloseReason.DIED_ARMED), "the last run ended while it was armed")
             )
         self._requests.take(view)
+        self.limits.advance(view)
+        self.cancels.advance(view)
         self._judge(view)
         self._advance(view)
         if self.phase is not Phase.ARMING and (again := self.ledger.retry(view.now_ns)) is not None:
@@ -157,8 +185,14 @@ class Monitor:
         self.act(ApplyPauses(paused))
         self.act(self.ledger.save(replace(self.record, paused=paused)))
 
+    def pause(self, scope: Scope) -> None:
+        paused = paused_after(self.record.paused, scope, on=True)
+        if paused != self.record.paused:
+            self.set_paused(paused)
+
     def blockers(self, view: View) -> list[str]:
-        return blockers(view, self.tracks, self.settings, self.phase, self.ledger.durable)
+        loss_max_value = self.limits.loss_max_value
+        return blockers(view, self.tracks, self.settings, self.phase, self.ledger.durable, loss_max_value)
 
     # -- seeing ---------------------------------------------------------------------------------------------------
 
@@ -212,19 +246,30 @@ class Monitor:
             return self.begin_kill(view, asked)
         if self.phase is Phase.KILLING:
             return None
-        miss = missed(self.tracks, self.settings)
-        if miss is not None and not self._is_being_killed(miss):
-            return self.begin_kill(view, miss)
-        if self.phase is not Phase.ARMED or self.armed is None:
-            return None
+        wrong = None if self.phase is Phase.KILLED else disagreement(view)
+        if (cause := self._sent_too_late(view) or wrong or self._missed()) is not None:
+            return self.begin_kill(view, cause)
+        return self._judge_armed(view, self.armed) if self.phase is Phase.ARMED and self.armed else None
+
+    def _judge_armed(self, view: View, armed: Armed) -> None:
         verdict = armed_verdict(
-            view, self.tracks, self.armed, self.lease_deadline_ns, self.settings, stopping=self.stopping
-        )
-        if verdict is None:
+            view, self.tracks, armed, self.lease_deadline_ns, self.settings, stopping=self.stopping,
+            loss_max_value=self.limits.loss_max_value,
+        )  # fmt: skip
+        if verdict is not None:
+            (self.begin_kill if is_kill(verdict.reason) else self.begin_closing)(view, verdict)
+
+    def _sent_too_late(self, view: View) -> Verdict | None:
+        """Once for each gateway: it is killed for it."""
+        sent = sent_after_close(view)
+        if sent is None or view.gateway is None or self._sent_judged == view.gateway.generation:
             return None
-        return (
-            self.begin_kill(view, verdict) if is_kill(verdict.reason) else self.begin_closing(view, verdict)
-        )
+        self._sent_judged = view.gateway.generation
+        return sent
+
+    def _missed(self) -> Verdict | None:
+        miss = missed(self.tracks, self.settings)
+        return None if miss is None or self._is_being_killed(miss) else miss
 
     def _is_being_killed(self, miss: Verdict) -> bool:
         """A corpse that does not die is reported once, not every pass."""
@@ -251,13 +296,16 @@ class Monitor:
             self.move(Step.DISARM_DURABLE)
             self._requests.settle("disarm", DONE, "disarmed: nothing is open")
         elif self.phase is Phase.KILLED:
-            self._finish_clearing(done.error)
+            self._finish_clearing(view, done.error)
 
-    def _finish_clearing(self, error: str | None) -> None:
+    def _finish_clearing(self, view: View, error: str | None) -> None:
         if error is None:
+            view.tally = None  # acknowledged: the next view's has begun anew
             self.move(Step.CLEARED)
             self.kill = None
+            # Below OPERATOR: the gateway logs on at the venue again, and reconciles, before anything can be armed.
             self.act(SetReason(int(CloseReason.DISARMED)))
+            self.act(RebaseTally())
             self._requests.settle("clear", DONE, "cleared: disarmed")
             return
         # Still killed, in memory and on the fence page; the person has to ask again.
@@ -313,8 +361,9 @@ class Monitor:
         self.move(Step.KILL)
         self.kill = Kill(
             why.reason, why.detail, why.by, why.uid, why.culprit, view.now_ns, view.wall_ns, self.epoch, was_open,
-            _open_orders(view),
+            _open_orders(view), view.gateway,
         )  # fmt: skip
+        self.cancels.abandon("a kill came first, and cancels everything")
         self._requests.abandon("a kill came first")
         fields = {"reason": reason_name(why.reason), "detail": why.detail, "by": why.by, "uid": why.uid}
         self.note("kill", durable=True, epoch=self.epoch, **fields)
@@ -327,7 +376,7 @@ class Monitor:
 
     def _finish_kill(self, view: View, kill: Kill) -> None:
         self.move(Step.KILL_DONE)
-        document = kill_report(kill)
+        document = kill_report(kill, view.tally, self.settings)
         self.act(Report(document))
         self.act(self.ledger.save(replace(self.record, open_orders=_open_orders(view))))
         self.note("killed", durable=True, **document)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hft.layout.dtypes import CloseReason
-from watchd.ctl_protocol import Request
-from watchd.ctl_words import ALREADY, DONE, REFUSED
+from watchd.ctl_protocol import Request, Scope
+from watchd.ctl_words import ALREADY, DONE, LOOKING, REFUSED, SCOPED
 from watchd.state_file import Paused
 from watchd.states import Phase, SuiteState
 from watchd.status import status_document
@@ -27,15 +27,16 @@ class Requests:
         self._verbs = {
             "status": self._status, "kill": self._kill, "clear": self._clear, "arm": self._arm,
             "disarm": self._disarm, "pause": self._pause, "resume": self._pause,
-            "cancel-all": self._needs_orders, "flatten": self._needs_orders,
+            "cancel-all": monitor.cancels.ask, "flatten": monitor.cancels.ask,
+            "limits show": monitor.limits.show, "limits set": monitor.limits.set,
         }  # fmt: skip
 
     def take(self, view: View) -> None:
         for request in view.requests:
-            if request.verb != "status":
+            if request.verb not in LOOKING:
                 self._monitor.note(
                     "request", durable=True, verb=request.verb, by=request.by, user=request.user, uid=request.uid,
-                    pid=request.pid, reason=request.reason,
+                    pid=request.pid, reason=request.reason, **_subject(request),
                 )  # fmt: skip
             self._verbs[request.verb](view, request)
 
@@ -105,16 +106,11 @@ class Requests:
 
     def _pause(self, _view: View, request: Request) -> None:
         monitor = self._monitor
-        paused = _paused(monitor.record.paused, request)
+        paused = paused_after(monitor.record.paused, request.scope, on=request.verb == "pause")
         if paused == monitor.record.paused:
             return monitor.reply(request.ticket, ALREADY, f"{request.verb} {request.scope}: already so")
         monitor.set_paused(paused)
         return monitor.reply(request.ticket, DONE, f"{request.verb} {request.scope}: done")
-
-    def _needs_orders(self, _view: View, request: Request) -> None:
-        self._refuse(
-            request, "there is no venue session in this build, so there are no orders; it arrives with them"
-        )
 
 
 def _unsettled(view: View) -> str:
@@ -129,13 +125,19 @@ def _unsettled(view: View) -> str:
     return "the gateway has not seen yet that the fence is closed" if gateway.fence_open else ""
 
 
+def _subject(request: Request) -> dict[str, object]:
+    """What the request is about, for the journal."""
+    if request.limit is not None:
+        return {"limit": str(request.limit), "value": request.limit.value}
+    return {"scope": str(request.scope)} if request.verb in SCOPED else {}
+
+
 def _verdict(reason: Any, request: Request) -> Verdict:
     return Verdict(int(reason), request.reason, by=request.by, uid=request.uid)
 
 
-def _paused(was: Paused, request: Request) -> Paused:
-    """The pauses after `request`. Resuming everything lifts the narrower ones too."""
-    on, scope = request.verb == "pause", request.scope
+def paused_after(was: Paused, scope: Scope, *, on: bool) -> Paused:
+    """The pauses after one more, or one less. Resuming everything lifts the narrower ones too."""
     if scope.all:
         return replace(was, all=True) if on else Paused()
     if scope.instrument is not None:

@@ -31,8 +31,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Protocol
 
-from watchd import durable
+from watchd import durable, limits_file
 from watchd.event_journal import EventJournal, stamped
+from watchd.limits import Tightened
 from watchd.state_file import StateFile, StateRecord
 
 PLAIN_EVENTS_MAX: Final = 8192
@@ -116,6 +117,10 @@ class Scribe:
     def save_state(self, record: StateRecord, ticket: int) -> None:
         """Its completion says whether the record is durable."""
         self._keep(lambda: self._state_file.save(record), ticket, is_state=True)
+
+    def save_limits(self, tightened: Tightened, ticket: int) -> None:
+        """Its completion says whether they are durable."""
+        self._keep(lambda: limits_file.save(self._state_file.directory, tightened), ticket, is_state=True)
 
     def report(self, report: Mapping[str, Any]) -> None:
         """Replaces `<state_directory>/last_kill.json`; a disk that refuses gets it again after the next success."""

@@ -25,6 +25,12 @@ class Settings:
     # An opened fence that the gateway does not report by then is one it does not obey.
     echo_deadline_ns: int = 200 * _MS
     save_retry_ns: int = 1000 * _MS
+    cancel_deadline_ns: int = (
+        2000 * _MS
+    )  # of `cancel-all` and `limits set`: how long the gateway is waited for
+    flatten_deadline_ns: int = 5000 * _MS
+    disagree_ns: int = 100 * _MS  # a difference between two ledgers that lasts this long is one
+    venue: bool = False  # one is configured: there can be orders
     observe: bool = False
     arm_on_start: bool = False
 
@@ -40,6 +46,7 @@ class Settings:
             heartbeat_deadline_ns=watchd.heartbeat_deadline_ms * _MS,
             warmup_deadline_ns=int(watchd.warmup_deadline_s * 1e9),
             drain_deadline_ns=watchd.drain_deadline_ms * _MS,
+            venue=bool(config.feedd.gateway.venue),
             observe=config.run.mode == "observe",
             arm_on_start=config.run.mode == "paper" if asked is None else asked,
         )

@@ -16,8 +16,6 @@ Errors: StateUnreadable (`missing`: there is no file); `save` and `create` raise
 from __future__ import annotations
 
 import json
-import os
-import stat
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -109,13 +107,11 @@ class StateFile:
     def load(self) -> StateRecord:
         """The record. Raises StateUnreadable for everything else."""
         try:
-            data = self._read()
+            return decode(durable.read_trusted(self.path, FILE_BYTES_MAX))
         except FileNotFoundError:
             raise StateUnreadable(self.path, "does not exist", missing=True) from None
         except OSError as error:
             raise StateUnreadable(self.path, f"can not be read: {error.strerror or error}") from error
-        try:
-            return decode(data)
         except ValueError as error:
             raise StateUnreadable(self.path, str(error)) from None
 
@@ -126,32 +122,3 @@ class StateFile:
     def create(self, record: StateRecord) -> None:
         """Writes the first record; durable on return. Raises FileExistsError when there is a file, OSError."""
         durable.create(self.path, encode(record), MODE)
-
-    def _read(self) -> bytes:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        descriptor = os.open(self.path, flags)
-        try:
-            self._check(os.fstat(descriptor), self.directory.stat())
-            parts: list[bytes] = []
-            while part := os.read(descriptor, FILE_BYTES_MAX + 1):
-                parts.append(part)
-                if sum(map(len, parts)) > FILE_BYTES_MAX:
-                    raise StateUnreadable(self.path, f"damaged: longer than {FILE_BYTES_MAX} bytes")
-            return b"".join(parts)
-        finally:
-            os.close(descriptor)
-
-    def _check(self, file: os.stat_result, directory: os.stat_result) -> None:
-        """Whoever could have written it could have written `disarmed`."""
-        if not stat.S_ISREG(file.st_mode):
-            raise StateUnreadable(self.path, "not a regular file")
-        if file.st_mode & 0o022:
-            raise StateUnreadable(
-                self.path, f"mode {file.st_mode & 0o7777:04o}: others than its owner may write it"
-            )
-        if directory.st_mode & stat.S_IWOTH:
-            raise StateUnreadable(
-                self.path, f"its directory has mode {directory.st_mode & 0o7777:04o}: anyone may replace it"
-            )
-        if file.st_uid not in (os.geteuid(), directory.st_uid, 0):
-            raise StateUnreadable(self.path, f"belongs to uid {file.st_uid}, neither watchd nor root")

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hft.layout.dtypes import LoopState
+from watchd.arming import session_name
+from watchd.limits import PRICE_UNITS
 from watchd.liveness import DaemonTrack
 from watchd.states import reason_name
 from watchd.view import DaemonLook, View
@@ -35,6 +37,7 @@ def status_document(monitor: Monitor, view: View) -> dict[str, object]:
             name: _daemon(monitor.tracks.get(name), getattr(view, name)) for name in ("feedd", "braind")
         },
         "gateway": None if view.gateway is None else asdict(view.gateway),
+        "orders": _orders(monitor, view),
         "vetoes": {"operator": view.operator.word, "braind": view.braind_veto},
         "watchd": {
             "passes": monitor.passes,
@@ -43,6 +46,34 @@ def status_document(monitor: Monitor, view: View) -> dict[str, object]:
         },
         "state_durable": monitor.ledger.durable,
         "arm_blockers": monitor.blockers(view),
+    }
+
+
+def _orders(monitor: Monitor, view: View) -> dict[str, object] | None:
+    """What is at the venue, what we hold, and whose word it is: gateway's first, then watchd's own count."""
+    gateway, tally, limits = view.gateway, view.tally, monitor.limits
+    if gateway is None:
+        return None
+    return {
+        "venue": monitor.settings.venue,
+        "venue_session": session_name(gateway.venue_session),
+        "open_orders": gateway.open_orders,
+        "unacknowledged": gateway.unacknowledged,
+        "sent_after_close": gateway.sent_after_close,
+        "sent_in_window": gateway.sent_in_window,
+        "limits_sequence": limits.sequence,
+        "limits_taken": limits.is_taken(view),
+        "loss_max": limits.loss_max_value / PRICE_UNITS,
+        "marked_value_gateway": gateway.marked_value / PRICE_UNITS,
+        "counted": None
+        if tally is None
+        else {
+            "positions": tally.positions,
+            "marked_value": tally.marked_value / PRICE_UNITS,
+            "realized_value": tally.realized_value / PRICE_UNITS,
+            "disagreement": tally.disagreement,
+            "lost_records": tally.lost_records,
+        },
     }
 
 

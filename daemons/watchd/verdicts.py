@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hft.layout.dtypes import CloseReason
+from watchd.limits import PRICE_UNITS
 from watchd.liveness import DaemonTrack
 from watchd.settings import Settings
 from watchd.view import OperatorVeto, View
@@ -55,9 +56,11 @@ def armed_verdict(
     settings: Settings,
     *,
     stopping: bool,
+    loss_max_value: int = 0,
 ) -> Verdict | None:
     """None while everything is as it was when the fence was opened."""
-    verdict = _of_daemons(tracks) or _of_vetoes(view) or _of_lease(view, armed, lease_deadline_ns)
+    verdict = _of_daemons(tracks) or _of_vetoes(view) or loss(view, loss_max_value)
+    verdict = verdict or _of_lease(view, armed, lease_deadline_ns)
     if verdict is not None:
         return verdict
     if problem := _mismatch(view, armed, settings):
@@ -79,6 +82,31 @@ def _of_vetoes(view: View) -> Verdict | None:
     if not view.braind_veto:
         return None
     return Verdict(int(CloseReason.BRAIND_VETO), f"veto reason {view.braind_veto}", "braind")
+
+
+def loss(view: View, loss_max_value: int) -> Verdict | None:
+    """By watchd's own count of the fills; neither braind nor the gateway is asked."""
+    if view.tally is None or not -view.tally.marked_value > loss_max_value:
+        return None
+    lost, allowed = -view.tally.marked_value / PRICE_UNITS, loss_max_value / PRICE_UNITS
+    return Verdict(
+        int(CloseReason.LOSS_LIMIT), f"lost {lost:,.2f} by watchd's count, loss_max is {allowed:,.0f}"
+    )
+
+
+def disagreement(view: View) -> Verdict | None:
+    """Armed or not: one of the two counts is wrong."""
+    if view.tally is None or not view.tally.disagreement:
+        return None
+    return Verdict(int(CloseReason.LEDGERS_DISAGREE), view.tally.disagreement)
+
+
+def sent_after_close(view: View) -> Verdict | None:
+    """Armed or not: a gateway that sends while it may not is no gateway."""
+    if view.gateway is None or not view.gateway.sent_after_close:
+        return None
+    detail = f"the gateway sent {view.gateway.sent_after_close} orders that it began to look at with the fence closed"
+    return Verdict(int(CloseReason.SENT_AFTER_CLOSE), detail, "feedd")
 
 
 def _of_lease(view: View, armed: Armed, lease_deadline_ns: int) -> Verdict | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from watchd.ctl_protocol import Request
+from watchd.ctl_protocol import Request, Scope
 from watchd.scribe import Completion
+from watchd.tally import TallyLook
 
 
 @dataclass(slots=True)
@@ -52,6 +54,21 @@ class GatewayLook:
     epoch_latched: int
     fence_open: int
     reconciled: int
+    venue_session: int = 0
+    unacknowledged: int = 0
+    orders_sent: int = 0
+    cancels_sent: int = 0
+    sent_after_close: int = 0
+    sent_in_window: int = 0
+    open_at_close: int = 0
+    close_seen_ts_ns: int = 0
+    last_cancel_ts_ns: int = 0
+    drained_ts_ns: int = 0
+    limits_sequence: int = 0
+    realized_value: int = 0
+    marked_value: int = 0
+    cancel_all_done: int = 0
+    flatten_done: int = 0
 
 
 @dataclass(slots=True)
@@ -76,5 +93,14 @@ class View:
     intents_generation: int = 0  # of the registered braind's queue, 0 = none
     braind_veto: int = 0
     operator: OperatorVeto = field(default_factory=OperatorVeto)
+    fence_closed_ns: int = 0  # CLOCK_MONOTONIC, of the last closing
+    tally: TallyLook | None = None  # watchd's own count of fills; None = nothing to count from
+    instrument_ids: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of risk.symbols, as the board names them
+    command_ticket: int = 0  # of the last command on the page
+    open_in: Mapping[Scope, int] = field(
+        default_factory=dict
+    )  # open orders, of the scopes that people asked about
     requests: list[Request] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)

@@ -115,10 +115,10 @@ def test_a_request_to_cancel_reaches_the_gateway_s_end_once(shm_directory: Path)
     writer = CommandsWriter(page)
     assert reader.take()[0] == 0
     ticket = writer.cancel(int(CommandScope.INSTRUMENT), 7)
-    assert reader.take() == (ticket, int(CommandScope.INSTRUMENT), 7)
+    assert reader.take() == (ticket, int(CommandScope.INSTRUMENT), 7, False)
     assert reader.take()[0] == 0
     later = [writer.cancel(int(CommandScope.STRATEGY), 1), writer.cancel(int(CommandScope.STRATEGY), 2)]
-    assert reader.take() == (later[1], int(CommandScope.ALL), 0)
+    assert reader.take() == (later[1], int(CommandScope.ALL), 0, False)
 
 
 def test_a_ticket_is_the_word_on_the_page(shm_directory: Path) -> None:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hft.regions import FENCE_INSTRUMENTS, FENCE_STRATEGIES
-from watchd.ctl_protocol import Answer, BadRequest, Peer, Request, Scope, clean, done, parse_request
+from watchd.ctl_protocol import (
+    Answer,
+    BadRequest,
+    LimitChange,
+    Peer,
+    Request,
+    Scope,
+    clean,
+    done,
+    parse_request,
+)
 from watchd.ctl_words import INSTRUMENT_ID_MAX, MESSAGE_BYTES_MAX, NEEDS, STRATEGY_ID_MAX
 
 PEER = Peer(uid=1001, gid=100, pid=4242, user="ada")
@@ -39,7 +49,40 @@ def test_who_does_not_say_their_name_is_named_by_their_login() -> None:
 
 @pytest.mark.parametrize("verb", NEEDS)
 def test_every_verb_is_understood(verb: str) -> None:
-    assert _parse(verb=verb, by="ops", reason="drill").verb == verb
+    more = {"limit": {"name": "loss_max", "value": 5}} if verb == "limits set" else {}
+    assert _parse(verb=verb, by="ops", reason="drill", **more).verb == verb
+
+
+def test_a_limit_is_understood_with_its_symbol() -> None:
+    limit = {"name": "position_max", "value": 5, "symbol": "AAPL"}
+    request = _parse(verb="limits set", by="ops", reason="drill", limit=limit)
+    assert request.limit == LimitChange("position_max", 5, "AAPL")
+
+
+@pytest.mark.parametrize(
+    ("limit", "named"),
+    [
+        (None, "limit"),
+        ({"name": "loss_max"}, "limit"),
+        ({"name": "loss_max", "value": 5, "unit": "EUR"}, "limit"),
+        ({"name": "luck_max", "value": 5}, "limit.name"),
+        ({"name": "loss_max", "value": 5, "symbol": "AAPL"}, "limit.name"),
+        ({"name": "loss_max", "value": -1}, "limit.value"),
+        ({"name": "loss_max", "value": True}, "limit.value"),
+        ({"name": "loss_max", "value": 1.5}, "limit.value"),
+        ({"name": "loss_max", "value": 10**12 + 1}, "limit.value"),
+        ({"name": ["loss_max"], "value": 1}, "limit.name"),
+        ({"name": "position_max", "value": 5, "symbol": "A" * 17}, "limit.symbol"),
+    ],
+)
+def test_what_is_wrong_with_a_limit_is_named(limit: object, named: str) -> None:
+    with pytest.raises(BadRequest, match=f"^{named}: "):
+        _parse(verb="limits set", by="ops", reason="drill", limit=limit)
+
+
+def test_a_limit_belongs_to_its_verb_alone() -> None:
+    with pytest.raises(BadRequest, match="limit: unknown key"):
+        _parse(verb="arm", by="ops", limit={"name": "loss_max", "value": 5})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from watchd.ctl_words import INSTRUMENT_ID_MAX, NEEDS, SCOPED, STRATEGY_ID_MAX
+from watchd.ctl_words import (
+    INSTRUMENT_ID_MAX,
+    LIMIT_MAX,
+    LIMITS,
+    LIMITS_OF_A_SYMBOL,
+    LOOKING,
+    NEEDS,
+    SCOPED,
+    STRATEGY_ID_MAX,
+    SYMBOL_CHARACTERS_MAX,
+)
 
 DEFAULT_CONFIG: Final = "/etc/hft/hft.toml"
 LINES_MAX: Final = 10_000_000
@@ -18,7 +28,9 @@ HELP: Final = {
     "pause": "no new orders: for all, one instrument or one strategy",
     "resume": "takes a pause back, of exactly what was paused",
     "cancel-all": "cancel open orders",
-    "flatten": "cancel open orders and close positions",
+    "flatten": "pause, cancel open orders and close positions; needs an armed suite",
+    "limits show": "each limit: configured, in force, taken by the gateway",
+    "limits set": "tighten a limit: NAME VALUE, for all or one --symbol; loosening only while disarmed",
     "tail": "the event journal; -n LINES (20), -f to follow",
     "report": "the last kill, step by step",
 }
@@ -45,11 +57,12 @@ class Options:
         self.lines = 20
         self.follow = False
         self.help = False
+        self.limit: dict[str, object] | None = None  # of `limits set`
 
 
 def usage() -> str:
     lines = ["usage: watchd ctl VERB [options]   (watchd ctl VERB --help)", ""]
-    lines += [f"  {verb:<11} {text}" for verb, text in HELP.items()]
+    lines += [f"  {verb:<12} {text}" for verb, text in HELP.items()]
     lines += [
         "",
         "exit codes: 0 done, 1 refused, 2 usage, 69 watchd does not answer, 77 not permitted, 78 configuration",
@@ -58,7 +71,8 @@ def usage() -> str:
 
 
 def verb_usage(verb: str) -> str:
-    shown = [_shown(verb, option) for option in _options_of(verb)]
+    shown = ["NAME VALUE"] if verb == "limits set" else []
+    shown += [_shown(verb, option) for option in _options_of(verb)]
     return f"usage: watchd ctl {verb} {' '.join(shown)}\n\n{HELP[verb]}"
 
 
@@ -67,18 +81,35 @@ def parse(arguments: list[str]) -> Options:
     if not arguments:
         raise UsageError("which verb? watchd ctl --help lists them")
     verb, *rest = arguments
+    if verb == "limits" and rest and not rest[0].startswith("-"):
+        verb = f"limits {rest.pop(0)}"
     if verb not in HELP:
         raise UsageError(f"{verb}: no such verb (known: {', '.join(HELP)})")
     options = Options(verb)
-    known = _options_of(verb)
-    while rest and not options.help:
+    words = _read(options, rest)
+    if options.help:
+        return options
+    if verb == "limits set":
+        _set_limit(options, words)
+    _check_needs(options)
+    return options
+
+
+def _read(options: Options, rest: list[str]) -> list[str]:
+    """Takes the options in; returns the words that are none."""
+    known = _options_of(options.verb)
+    words: list[str] = []
+    while rest:
         option, *rest = rest
+        if options.verb == "limits set" and not option.startswith("-"):
+            words.append(option)
+            continue
         option, equals, value = option.partition("=")
         if option in ("-h", "--help"):
             options.help = True
-            return options
+            return []
         if option not in known:
-            raise UsageError(_unknown(verb, option, known))
+            raise UsageError(_unknown(options.verb, option, known))
         if not known[option]:
             if equals:
                 raise UsageError(f"{option}: takes no value")
@@ -87,8 +118,7 @@ def parse(arguments: list[str]) -> Options:
                 raise UsageError(f"{option}: {known[option]} is missing")
             value, *rest = rest
         _set(options, option, value)
-    _check_needs(options)
-    return options
+    return words
 
 
 def _options_of(verb: str) -> dict[str, str]:
@@ -101,7 +131,9 @@ def _options_of(verb: str) -> dict[str, str]:
     known |= {"--timeout": "SECONDS"}
     if verb in SCOPED:
         known |= {"--all": "", "--instrument": "ID", "--strategy": "ID"}
-    return known if verb == "status" else known | {"--by": "NAME", "--reason": "TEXT"}
+    if verb == "limits set":
+        known |= {"--symbol": "SYMBOL"}
+    return known if verb in LOOKING else known | {"--by": "NAME", "--reason": "TEXT"}
 
 
 def _shown(verb: str, option: str) -> str:
@@ -129,10 +161,25 @@ def _set(options: Options, option: str, value: str) -> None:
         if options.scope is not None:
             raise UsageError(f"{option}: one of --all, --instrument and --strategy")
         options.scope = _scope(option, value)
+    elif option == "--symbol":
+        if not 0 < len(value) <= SYMBOL_CHARACTERS_MAX:
+            raise UsageError(f"{option}: {value!r} is not a symbol")
+        options.limit = {"symbol": value}
     else:
         if not value.strip():
             raise UsageError(f"{option}: is empty")
         setattr(options, option.lstrip("-"), value)
+
+
+def _set_limit(options: Options, words: list[str]) -> None:
+    known = LIMITS_OF_A_SYMBOL if options.limit else LIMITS
+    if len(words) != 2 or words[0] not in known:
+        raise UsageError(f"limits set NAME VALUE: NAME is one of {', '.join(known)}")
+    options.limit = {
+        **(options.limit or {}),
+        "name": words[0],
+        "value": _whole(words[0], words[1], LIMIT_MAX),
+    }
 
 
 def _scope(option: str, value: str) -> dict[str, object]:
@@ -143,7 +190,7 @@ def _scope(option: str, value: str) -> dict[str, object]:
 
 
 def _whole(option: str, value: str, limit: int) -> int:
-    if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value) <= limit):
+    if not (value.isascii() and value.isdecimal() and len(value) < 14 and int(value) <= limit):
         raise UsageError(f"{option}: {value!r} is not a number from 0 to {limit}")
     return int(value)
 

@@ -63,7 +63,12 @@ def _run(options: Options, settings: Settings) -> int:
     from watchd.ctl.ask import ask_watchd, clear
 
     asked = clear(options, settings) if options.verb == "clear" else ask_watchd(options, settings)
-    show(json.dumps(asked.document) if options.json else asked.text())
+    if options.verb == "limits show" and asked.exit_code == EXIT_DONE and not options.json:
+        from watchd.ctl.limits_text import render
+
+        show(render(asked.document))
+    else:
+        show(json.dumps(asked.document) if options.json else asked.text())
     return asked.exit_code
 
 

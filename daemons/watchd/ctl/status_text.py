@@ -18,8 +18,9 @@ def render(document: Document, *, colours: bool) -> str:
     for label, texts in (
         ("fence", _fence(document.get("fence"))),
         ("vetoes", _vetoes(document.get("vetoes"))),
-        ("pauses", _pauses(document.get("pauses"))),
+        ("pauses", _pauses(document.get("pauses") or document.get("paused"))),
         ("gateway", _gateway(document.get("gateway"))),
+        ("orders", _orders(document.get("orders"))),
         *_daemons(document.get("daemons") or {}),
         ("watchd", _watchd(document)),
         ("alerts", _counts(document.get("alerts"))),
@@ -88,6 +89,30 @@ def _gateway(gateway: Document | None) -> Iterator[str]:
     if "reconciled" in gateway:
         told.append("reconciled" if gateway["reconciled"] else "NOT reconciled")
     yield ", ".join(told)
+
+
+def _orders(orders: Document | None) -> Iterator[str]:
+    if not orders:
+        return
+    counted = orders.get("counted") or {}
+    venue = f"venue {orders.get('venue_session')}" if orders.get("venue") else "no venue"
+    told = [
+        venue,
+        f"open {orders.get('open_orders', 0):,}",
+        f"unacknowledged {orders.get('unacknowledged', 0):,}",
+    ]
+    if counted:
+        told += [
+            f"positions {counted.get('positions', 0):,}",
+            f"value {counted.get('marked_value', 0):+,.2f}",
+        ]
+    taken = "" if orders.get("limits_taken") or not orders.get("venue") else " (NOT taken by the gateway)"
+    told.append(f"limits sequence {orders.get('limits_sequence', 0)}{taken}")
+    yield ", ".join(told)
+    if orders.get("sent_after_close"):
+        yield f"NOT WELL: {orders['sent_after_close']} orders sent after the fence was closed"
+    if counted.get("disagreement"):
+        yield f"NOT WELL: {counted['disagreement']}"
 
 
 def _daemons(daemons: Document) -> Iterator[tuple[str, Iterator[str]]]:

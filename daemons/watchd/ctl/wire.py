@@ -27,13 +27,15 @@ def request_of(options: Options) -> bytes:
     """The datagram. Without --by: the login name as the environment tells it; watchd adds what the kernel says."""
     environment = os.environ
     login = environment.get("SUDO_USER") or environment.get("LOGNAME") or environment.get("USER") or ""
-    request = {
+    request: dict[str, object] = {
         "version": VERSION,
         "verb": options.verb,
         "by": (options.by or login)[:BY_CHARACTERS_MAX],
         "reason": options.reason[:REASON_CHARACTERS_MAX],
         "scope": options.scope or {"all": True},
     }
+    if options.limit is not None:
+        request["limit"] = options.limit
     return json.dumps(request).encode()
 
 

@@ -6,6 +6,7 @@ collector.py  one scrape: every source once, each failing for itself
 sources.py    what there is to read under `run.directory` and `watchd.state_directory`
 mapped.py     a region that is followed over its generations; headers of all others
 stats.py, control.py, progress.py, state.py, processes.py   the sources: region or file in, readings out
+orders.py     positions and limits
 fold.py       log-linear histograms to Prometheus' buckets
 names.py      names and labels as Prometheus wants them
 readings.py   readings to metric families: types, help, doubles, the bound on series

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hft.layout.dtypes import CloseReason, VetoReason, dtype
+from hft.layout.dtypes import CloseReason, VenueSession, VetoReason, dtype
+from hft.limits import NOT_SET
 from hft.regions import (
     RECORDS_OFFSET,
     Region,
@@ -23,8 +24,10 @@ from hft.regions import (
     read_gateway_state,
 )
 from watchd.exporter.readings import Reading, counter, gauge, one_hot
+from watchd.limits import PRICE_UNITS
 
 CLOSE_REASONS: Final = tuple(reason.name.lower() for reason in CloseReason)
+SESSIONS: Final = tuple(session.name.lower() for session in VenueSession)
 VETO_REASONS: Final = tuple(reason.name.lower() for reason in VetoReason)
 # Bits of GatewayState.veto_seen.
 _VETO_BITS = {"operator": 1, "braind": 2, "feedd": 4}
@@ -82,6 +85,19 @@ def read_gateway(region: Region) -> list[Reading]:
         gauge("hft_gateway_open_orders", words["open_orders"]),
         gauge("hft_gateway_intents_attached", float(words["intents_generation"] != 0)),
         gauge("hft_gateway_intents_cursor", words["intents_cursor"]),
+        *one_hot("hft_gateway_venue_session", "state", SESSIONS, _name(SESSIONS, words["venue_session"])),
+        gauge("hft_gateway_unacknowledged_messages", words["unacknowledged"]),
+        counter("hft_gateway_orders_sent_total", words["orders_sent"]),
+        counter("hft_gateway_cancels_sent_total", words["cancels_sent"]),
+        counter("hft_gateway_sent_after_close_total", words["sent_after_close"]),
+        counter("hft_gateway_sent_in_window_total", words["sent_in_window"]),
+        gauge("hft_gateway_open_at_close_orders", words["open_at_close"]),
+        gauge(
+            "hft_gateway_limits_sequence",
+            -1 if words["limits_sequence"] == NOT_SET else words["limits_sequence"],
+        ),
+        *_value("hft_gateway_realized_value", words["realized_value"]),
+        *_value("hft_gateway_marked_value", words["marked_value"]),
         counter("hft_gateway_intents_refused_total", words["intents_refused"]),
         counter("hft_gateway_intents_would_send_total", words["intents_would_send"]),
         counter("hft_gateway_updates_published_total", words["updates_watermark"]),
@@ -107,6 +123,12 @@ def read_operator_veto(region: Region) -> list[Reading]:
     if set_ns := read_control_record(region, "VetoNote")["set_ts_ns"]:
         readings.append(gauge("hft_operator_veto_timestamp_seconds", round(set_ns / 1e9, 3)))
     return readings
+
+
+def _value(name: str, word: int) -> list[Reading]:
+    """In currency; nothing while the gateway does not know it (a position without a mark)."""
+    signed = word - (1 << 64) if word >= 1 << 63 else word
+    return [] if signed == -(1 << 63) else [gauge(name, signed / PRICE_UNITS)]
 
 
 def _bits(words: NDArray[np.uint64]) -> int:

@@ -5,6 +5,7 @@
 | ``feedd/stats``, ``braind/stats``, any other ``*/stats`` | the first two | stats.py |
 | ``feedd/progress``, ``braind/progress``, any other | the first two | progress.py |
 | ``watchd/fence``, ``feedd/gateway.state``, ``operator/veto``, ``braind/intents.ring`` | yes | control.py |
+| ``watchd/limits``, ``feedd/gateway.positions`` | yes | orders.py |
 | ``state.json`` | yes | state.py |
 | ``last_kill.json`` | no | state.py |
 | ``regions`` | yes | headers of all regions (mapped.py), who writes them (processes.py) |
@@ -28,6 +29,7 @@ from hft.locks import lock_holder
 from hft.regions import Region, RegionError, RegionMissing
 from watchd.exporter.control import Now, read_fence, read_gateway, read_operator_veto, read_veto
 from watchd.exporter.mapped import Header, MappedRegion, read_header
+from watchd.exporter.orders import PositionsReader, read_limits_page
 from watchd.exporter.processes import process_alive
 from watchd.exporter.progress import ProgressReader
 from watchd.exporter.readings import Reading, gauge
@@ -40,7 +42,22 @@ DIRECTORIES_MAX: Final = 16
 REGIONS_MAX: Final = 64
 # First words of the exporter's own metrics: a daemon of such a name could pass its statistics off as ours.
 RESERVED: Final = frozenset(
-    ("build", "daemon", "exporter", "fence", "gateway", "last", "loop", "operator", "region", "suite", "veto")
+    (
+        "build",
+        "daemon",
+        "exporter",
+        "fence",
+        "gateway",
+        "last",
+        "limit",
+        "limits",
+        "loop",
+        "operator",
+        "position",
+        "region",
+        "suite",
+        "veto",
+    )
 )
 _DIRECTORY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _REGION = re.compile(r"[a-z][a-z0-9_.]{0,47}")
@@ -69,6 +86,9 @@ class Sources:
     def __init__(self, config: Config) -> None:
         self._run = Path(config.run.directory)
         self._state = Path(config.watchd.state_directory)
+        self._positions = PositionsReader(
+            MappedRegion(self._run / "feedd/market.board", int(RegionKind.MARKET_BOARD))
+        )
         self._known: dict[str, Source] = {}
 
     def all(self) -> Iterator[Source]:
@@ -78,6 +98,12 @@ class Sources:
         yield self._region("operator/veto", RegionKind.VETO, lambda region, _: read_operator_veto(region))
         yield self._region(
             "braind/intents.ring", RegionKind.INTENTS_RING, lambda region, _: read_veto(region, "braind")
+        )
+        yield self._region("watchd/limits", RegionKind.LIMITS, lambda region, _: read_limits_page(region))
+        yield self._region(
+            "feedd/gateway.positions",
+            RegionKind.GATEWAY_POSITIONS,
+            lambda region, _: self._positions.read(region),
         )
         yield Source(STATE_FILE, expected=True, read=lambda _: Outcome(read_state(self._state)))
         yield Source(KILL_REPORT, expected=False, read=lambda _: Outcome(read_kill_report(self._state)))

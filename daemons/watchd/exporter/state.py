@@ -54,11 +54,16 @@ def read_kill_report(directory: Path) -> list[Reading]:
     ]
     readings += [
         gauge(f"hft_last_kill_{name}", float(report[name]))
-        for name in ("fence_was_open", "drained")
+        for name in ("fence_was_open", "drained", "cancel_on_disconnect_relied_on", "feedd_died_by_itself")
         if isinstance(report.get(name), bool)
     ]
-    if report.get("open_orders") is not None:
-        readings.append(gauge("hft_last_kill_open_orders", _count(report, "open_orders")))
+    readings += [
+        gauge(f"hft_last_kill_{name}", _count(report, name))
+        for name in ("open_orders", "open_at_kill", "cancelled", "sent_after_fence", "sent_in_window")
+        if report.get(name) is not None
+    ]
+    if isinstance(report.get("last_cancel_ms"), int | float):
+        readings.append(gauge("hft_last_kill_last_cancel_seconds", float(report["last_cancel_ms"]) / 1e3))
     return readings
 
 

@@ -58,6 +58,24 @@ TEST_F(CommandsTest, who_missed_one_cancels_all) {
   EXPECT_EQ(CommandScope::ALL, request.scope);
 }
 
+TEST_F(CommandsTest, positions_are_closed_only_by_a_request_that_was_read_whole) {
+  Region made = page();
+  CommandsWriter writer(made);
+  CommandsView view;
+  view.set_region(made);
+  writer.cancel(CommandScope::ALL, 0, true);
+  EXPECT_TRUE(view.take().close_positions);
+  writer.cancel(CommandScope::INSTRUMENT, 3, true);
+  EXPECT_TRUE(view.take().close_positions);
+  writer.cancel(CommandScope::INSTRUMENT, 3);
+  EXPECT_FALSE(view.take().close_positions);
+  writer.cancel(CommandScope::ALL, 0, true);  // missed
+  writer.cancel(CommandScope::ALL, 0, true);
+  EXPECT_FALSE(view.take().close_positions);
+  writer.cancel(static_cast<CommandScope>(77), 5, true);
+  EXPECT_FALSE(view.take().close_positions);
+}
+
 TEST_F(CommandsTest, a_scope_that_nobody_knows_is_all) {
   Region made = page();
   CommandsView view;

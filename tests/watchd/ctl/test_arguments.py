@@ -45,6 +45,17 @@ def test_scopes(words: list[str], scope: dict[str, object] | None) -> None:
     assert parse(words).scope == scope
 
 
+def test_a_limit_is_two_words_and_perhaps_a_symbol() -> None:
+    options = parse(["limits", "set", "position_max", "500", "--symbol", "AAPL", "--by=ada", "--reason", "r"])
+    assert (options.verb, options.by) == ("limits set", "ada")
+    assert options.limit == {"name": "position_max", "value": 500, "symbol": "AAPL"}
+    assert parse(["limits", "set", "--by=ada", "loss_max", "--reason=r", "0"]).limit == {
+        "name": "loss_max",
+        "value": 0,
+    }
+    assert parse(["limits", "show", "--json"]).json
+
+
 def test_tail_has_its_own_options() -> None:
     options = parse(["tail", "-n", "5", "-f"])
     assert (options.lines, options.follow) == (5, True)
@@ -57,6 +68,17 @@ def test_tail_has_its_own_options() -> None:
         (["explode"], "explode: no such verb"),
         (["kill", "--hard"], "--hard: kill has no such option"),
         (["kill", "now"], "now: kill has no such option"),
+        (["limits"], "limits: no such verb"),
+        (["limits", "raise"], "limits raise: no such verb"),
+        (["limits", "show", "--by", "ada"], "--by: limits show has no such option"),
+        (["limits", "set", "position_max", "--by=a", "--reason=r"], "limits set NAME VALUE: NAME is one of"),
+        (["limits", "set", "luck_max", "5", "--by=a", "--reason=r"], "limits set NAME VALUE: NAME is one of"),
+        (
+            ["limits", "set", "loss_max", "5", "--symbol=A", "--by=a", "--reason=r"],
+            "limits set NAME VALUE: NAME is one of order_quantity_max",
+        ),
+        (["limits", "set", "loss_max", "1.5", "--by=a", "--reason=r"], "loss_max: '1.5' is not a number"),
+        (["limits", "set", "loss_max", "5", "--by=a"], "--reason TEXT: limits set needs it"),
         (["kill", "--instrument", "5"], "--instrument: a kill stops everything"),
         (["kill", "--by"], "--by: NAME is missing"),
         (["kill", "--by", " "], "--by: is empty"),

@@ -143,6 +143,41 @@ def test_a_document_without_a_part_is_shown_all_the_same(missing: str) -> None:
     assert _lines({name: value for name, value in ARMED.items() if name != missing})
 
 
+ORDERS = {
+    "venue": True, "venue_session": "up", "open_orders": 12, "unacknowledged": 1, "sent_after_close": 0,
+    "limits_sequence": 3, "limits_taken": True,
+    "counted": {"positions": 2, "marked_value": -1234.5, "disagreement": ""},
+}  # fmt: skip
+
+
+def test_orders_are_a_line_of_their_own() -> None:
+    line = "orders   venue up, open 12, unacknowledged 1, positions 2, value -1,234.50, limits sequence 3"
+    assert line in _lines(ARMED | {"orders": ORDERS})
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"venue": False, "counted": None},
+            "orders   no venue, open 12, unacknowledged 1, limits sequence 3",
+        ),
+        ({"limits_taken": False}, "limits sequence 3 (NOT taken by the gateway)"),
+        ({"sent_after_close": 2}, "NOT WELL: 2 orders sent after the fence was closed"),
+        ({"counted": {"disagreement": "they differ"}}, "NOT WELL: they differ"),
+    ],
+)
+def test_what_is_wrong_with_orders_stands_out(changed: dict[str, Any], said: str) -> None:
+    assert said in "\n".join(_lines(ARMED | {"orders": ORDERS | changed}))
+
+
+def test_pauses_are_shown_under_either_name() -> None:
+    document = {name: value for name, value in ARMED.items() if name != "pauses"} | {
+        "paused": ARMED["pauses"]
+    }
+    assert _lines(document) == _lines(ARMED)
+
+
 def test_colours_are_for_terminals_only() -> None:
     assert render(KILLED, colours=True).startswith("\x1b[31;1mkilled\x1b[0m: loop_silent")
 

@@ -120,6 +120,41 @@ def test_the_report_shows_the_steps_with_their_times(site: Any) -> None:
     ]
 
 
+ORDERS = {
+    "open_at_kill": 5, "cancelled": 5, "last_cancel_ms": 12.5, "drained_ms": 13.0, "sent_after_fence": 0,
+    "in_window": [{"order_id": 77, "instrument_id": 3, "venue_token": 9}],
+    "cancel_on_disconnect_relied_on": False, "feedd_died_by_itself": False, "open_when_feedd_died": None,
+    "positions": [{"instrument_id": 7, "symbol": "AAPL", "position": -100, "mark_price": 98.99}],
+}  # fmt: skip
+
+
+def test_the_report_shows_what_became_of_the_orders() -> None:
+    shown = render(REPORT | ORDERS)
+    assert "  open_at_kill: 5\n  cancelled: 5\n  last_cancel_ms: 12.5" in shown
+    assert (
+        "  sent while the fence was closing, cancelled at once: order_id 77, instrument_id 3, venue_token 9"
+        in shown
+    )
+    assert "  position AAPL: -100 at 98.99" in shown
+    assert shown.count("NOT WELL") == 1, "only the drain's deadline of the steps"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"sent_after_fence": 2}, "NOT WELL: 2 orders were sent after the fence was closed"),
+        ({"cancel_on_disconnect_relied_on": True}, "NOT WELL: what was open is left to the venue's"),
+        (
+            {"feedd_died_by_itself": True, "open_when_feedd_died": 4},
+            "feedd died by itself, 4 orders were open",
+        ),
+        ({"feedd_died_by_itself": True}, "feedd died by itself, an unknown number of orders were open"),
+    ],
+)
+def test_what_a_person_must_act_on_is_in_words(changed: dict[str, Any], said: str) -> None:
+    assert said in render(REPORT | ORDERS | changed)
+
+
 def test_every_step_of_a_kill_has_its_words() -> None:
     source = inspect.getsource(killing)
     fixed = set(re.findall(r'_note\("(\w+)"', source))

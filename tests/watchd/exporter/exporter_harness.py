@@ -60,6 +60,11 @@ class Suite:
         self.fence_region = self._adopt("watchd/fence", RegionKind.FENCE, "Fence")
         self.fence = FenceWriter(self.fence_region)
         self.veto = self._adopt("operator/veto", RegionKind.VETO, "VetoNote")
+        self.limits = self._adopt("watchd/limits", RegionKind.LIMITS, "Limits")
+        self.positions = self._create(
+            "feedd/gateway.positions", RegionKind.GATEWAY_POSITIONS, "GatewayPosition", 16
+        )
+        self.board = self._create("feedd/market.board", RegionKind.MARKET_BOARD, "BoardEntry", 16)
         self.gateway = self._create("feedd/gateway.state", RegionKind.GATEWAY_STATE, "GatewayState")
         self.intents = self._create("braind/intents.ring", RegionKind.INTENTS_RING, "OrderIntent", 16)
         feedd = self._create("feedd/progress", RegionKind.PROGRESS, "LoopProgress", 2)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from exporter_harness import Scraper, Suite
 
-from hft.layout.dtypes import CloseReason, LoopState, RegionKind, VetoReason
-from hft.regions import Region, monotonic_ns
+from hft.layout.dtypes import CloseReason, LoopState, RegionKind, VetoReason, dtype
+from hft.limits import InstrumentLimits, Limits, write_limits
+from hft.regions import LimitsWriter, Region, monotonic_ns
 from hft.stats import StatsBuilder
 from watchd.exporter.document import rows
 from watchd.states import SuiteState
@@ -63,18 +64,79 @@ def test_the_gateways_words_are_exposed(suite: Suite, scraper: Scraper) -> None:
     suite.write_gateway(
         fence_open=1, fence_token_seen=99, fence_epoch_seen=8, epoch_latched=6, drained=7, reconciled=1, open_orders=3,
         intents_generation=5, intents_cursor=41, intents_refused=4, intents_would_send=37, updates_watermark=42,
-        veto_seen=5,
+        veto_seen=5, venue_session=5, unacknowledged=2, orders_sent=9, cancels_sent=8, sent_after_close=1,
+        sent_in_window=6, open_at_close=11, limits_sequence=4, realized_value=2**64 - 15_000, marked_value=25_000,
     )  # fmt: skip
     seen = scraper.scrape()
     gateway = {
-        name.removeprefix("hft_gateway_"): value for name, value in seen.items() if "hft_gateway_" in name
+        name.removeprefix("hft_gateway_"): value
+        for name, value in seen.items()
+        if "hft_gateway_" in name and 'hft_gateway_venue_session{state="' not in name
     }
+    assert seen['hft_gateway_venue_session{state="up"}'] == 1
+    assert seen['hft_gateway_venue_session{state="down"}'] == 0
     assert gateway == {
         "fence_open": 1, "fence_token_seen": 1, "fence_epoch": 8, "latched_epoch": 6, "drained_epoch": 7,
         "reconciled": 1, "open_orders": 3, "intents_attached": 1, "intents_cursor": 41, "intents_refused_total": 4,
         "intents_would_send_total": 37, "updates_published_total": 42, 'veto_seen{by="operator"}': 1,
-        'veto_seen{by="braind"}': 0, 'veto_seen{by="feedd"}': 1,
+        'veto_seen{by="braind"}': 0, 'veto_seen{by="feedd"}': 1, "unacknowledged_messages": 2, "orders_sent_total": 9,
+        "cancels_sent_total": 8, "sent_after_close_total": 1, "sent_in_window_total": 6, "open_at_close_orders": 11,
+        "limits_sequence": 4, "realized_value": -1.5, "marked_value": 2.5,
     }  # fmt: skip
+
+
+def test_a_value_that_the_gateway_does_not_know_and_limits_that_it_can_not_read_are_told_apart(
+    suite: Suite, scraper: Scraper
+) -> None:
+    suite.write_gateway(marked_value=2**63, limits_sequence=2**64 - 1)
+    seen = scraper.scrape()
+    assert "hft_gateway_marked_value" not in seen
+    assert seen["hft_gateway_limits_sequence"] == -1
+
+
+def test_positions_are_exposed_with_the_board_s_symbols(suite: Suite, scraper: Scraper) -> None:
+    rows = suite.positions.records(dtype("GatewayPosition"))
+    rows[3]["instrument_id"], rows[3]["position"], rows[3]["mark_price"] = 3, -40, 1_234_500
+    rows[3]["bought_quantity"], rows[3]["sold_quantity"] = 60, 100
+    suite.board.records(dtype("BoardEntry"))[3]["symbol"][:4] = list(b"AAPL")
+    seen = scraper.scrape()
+    labels = '{instrument="3",symbol="AAPL"}'
+    shown = {
+        name: seen[f"hft_position{name}{labels}"]
+        for name in ("", "_bought_quantity", "_sold_quantity", "_mark_price")
+    }
+    assert shown == {"": -40, "_bought_quantity": 60, "_sold_quantity": 100, "_mark_price": 123.45}
+    assert len([name for name in seen if name.startswith("hft_position{")]) == 1
+
+
+def test_tightened_limits_are_exposed_in_the_configuration_s_units(suite: Suite, scraper: Scraper) -> None:
+    assert scraper.scrape()["hft_limits_sequence"] == 0
+    own = {3: InstrumentLimits(order_notional_max=50_000)}
+    write_limits(LimitsWriter(suite.limits), Limits(loss_max=70_000, position_max=0, instruments=own))
+    seen = scraper.scrape()
+    limits = {name: value for name, value in seen.items() if name.startswith("hft_limit")}
+    assert limits == {
+        "hft_limits_sequence": 1,
+        'hft_limit_tightened{instrument="",limit="loss_max"}': 7,
+        'hft_limit_tightened{instrument="",limit="position_max"}': 0,
+        'hft_limit_tightened{instrument="3",limit="order_notional_max"}': 5,
+    }
+
+
+def test_a_page_of_limits_within_a_change_is_an_error_of_its_source(suite: Suite, scraper: Scraper) -> None:
+    suite.limits.records(dtype("Limits"))["version"] = 1
+    assert scraper.scrape()['hft_exporter_up{source="watchd/limits"}'] == 0
+
+
+def test_what_became_of_the_orders_of_a_kill_is_exposed(suite: Suite, scraper: Scraper) -> None:
+    suite.save_kill(
+        open_at_kill=5, cancelled=4, last_cancel_ms=12.5, sent_after_fence=0, sent_in_window=1,
+        cancel_on_disconnect_relied_on=True, feedd_died_by_itself=False,
+    )  # fmt: skip
+    seen = {name.removeprefix("hft_last_kill_"): value for name, value in scraper.scrape().items()}
+    assert (seen["open_at_kill"], seen["cancelled"], seen["last_cancel_seconds"]) == (5, 4, 0.0125)
+    assert (seen["sent_after_fence"], seen["sent_in_window"]) == (0, 1)
+    assert (seen["cancel_on_disconnect_relied_on"], seen["feedd_died_by_itself"]) == (1, 0)
 
 
 def test_each_veto_is_told_apart_by_who_says_no_and_why(suite: Suite, scraper: Scraper) -> None:
@@ -268,7 +330,16 @@ def test_no_scrape_has_more_series_than_the_bound(suite: Suite, scraper: Scraper
 def test_the_document_names_exactly_what_the_exporter_exposes_of_its_own(
     suite: Suite, scraper: Scraper
 ) -> None:
-    suite.save_kill()
+    orders = {
+        "open_at_kill": 1,
+        "cancelled": 1,
+        "last_cancel_ms": 1.5,
+        "sent_after_fence": 0,
+        "sent_in_window": 0,
+    }
+    suite.save_kill(**orders, cancel_on_disconnect_relied_on=False, feedd_died_by_itself=False)
+    suite.positions.records(dtype("GatewayPosition"))["instrument_id"][3] = 3
+    write_limits(LimitsWriter(suite.limits), Limits(loss_max=1))
     suite.veto_by_operator()
     suite.fence.open(8, 12345, monotonic_ns())
     suite.fence.close(int(CloseReason.OPERATOR))

@@ -42,6 +42,7 @@ class Seen:
     births: dict[int, int] = field(default_factory=dict)  # generation -> fence epoch when it was born
     venue_orders: int = 0
     lapsed_epoch: int = 0
+    wrong_ns: int = 0  # how long the ledgers have been wrong while watchd was running and feedd was there
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -91,9 +92,9 @@ class Simulation(World):
     def crash_watchd(self) -> None:
         """What was on its way to the disk arrives or does not."""
         kept = self.random.randint(0, len(self.disk.queue))
-        for record, _, _ in self.disk.queue[:kept]:
+        for what, _, _ in self.disk.queue[:kept]:
             if not self.disk.full:
-                self.disk.record = record
+                self.disk.store(what)
         self.disk.queue.clear()
         self.monitor = None
         self.restart_watchd_at_ns = self.now_ns + self.random.randint(1, 400) * MS
@@ -135,6 +136,10 @@ class Simulation(World):
             self.seen.lapsed_epoch = self.fence.epoch
         self._check_disk()
         self._count_silence(watched)
+        wrong = (
+            watched and self.feedd is not None and (self.tally.disagreement or self.tally.marked_value < 0)
+        )
+        self.seen.wrong_ns = self.seen.wrong_ns + MS if wrong else 0
         if sends:
             self.seen.counts["ms sending"] += 1
             self._check_sending()
@@ -159,10 +164,15 @@ class Simulation(World):
             self.broken("a queue that was not there when the epoch was armed is obeyed")
         if seen.watchd_missing_ns > self.settings.lease_ns + 2 * MS:
             self.broken("orders flow without watchd for longer than the lease")
+        self._check_ledgers()
         allowed_ns = self.settings.deadline_ns + 3 * self.settings.pass_interval_ns + 2 * MS
         for loop in self.loops():
             if seen.watched_ns.get(id(loop), 0) > allowed_ns:
                 self.broken("a loop is silent beyond the deadline and orders flow")
+
+    def _check_ledgers(self) -> None:
+        if self.seen.wrong_ns > 3 * self.settings.pass_interval_ns:
+            self.broken("orders flow although the loss limit is passed, or the ledgers disagree")
 
     def _count_silence(self, watched: bool) -> None:
         self.seen.watchd_missing_ns = 0 if watched else self.seen.watchd_missing_ns + MS
@@ -190,6 +200,7 @@ class Simulation(World):
             loop.frozen = loop.stalled = loop.mute = False
         if self.gateway is not None:
             self.gateway.slow_to_drain = False
+        self.tally.marked_value = 0
         if self.monitor is None:
             self.restart_watchd_at_ns = 0
             self.start_watchd()
@@ -316,6 +327,7 @@ def _bring_back(sim: Simulation) -> None:
     sim.disk.full = False
     for loop in sim.loops():
         loop.frozen = loop.stalled = loop.mute = False
+    sim.tally.marked_value = 0
     _come("feedd")(sim)
     _come("braind")(sim)
     _warm(sim)
@@ -330,6 +342,19 @@ def _slow(sim: Simulation) -> None:
         sim.gateway.slow_to_drain = not sim.gateway.slow_to_drain
 
 
+def _lose(sim: Simulation) -> None:
+    sim.tally.marked_value = sim.random.choice([-1, 0, 5])
+
+
+def _differ(sim: Simulation) -> None:
+    sim.tally.disagreement = "AAPL: position is 1 by the gateway's account and 2 by its updates"
+
+
+def _send_late(sim: Simulation) -> None:
+    if sim.gateway is not None and not sim.gateway.fence_open:
+        sim.gateway.sent_after_close += 1
+
+
 FAULTS = {
     "freeze a loop": (6, _freeze), "thaw": (8, _thaw), "stall a loop": (2, _spoil("stalled")),
     "lose heartbeats": (2, _spoil("mute")), "feedd dies": (2, _die("feedd")), "braind dies": (3, _die("braind")),
@@ -337,7 +362,8 @@ FAULTS = {
     "a daemon leaves": (2, _leave), "arm": (14, _arm), "kill": (3, _kill), "disarm": (3, _disarm),
     "bring it back": (12, _bring_back), "operator veto": (2, _veto), "clear": (14, _clear),
     "watchd crashes": (3, _crash), "watchd stalls": (5, _stall), "disk": (6, _disk),
-    "braind vetoes": (1, _self_veto), "slow drain": (3, _slow),
+    "braind vetoes": (1, _self_veto), "slow drain": (3, _slow), "loss": (2, _lose), "ledgers differ": (1, _differ),
+    "gateway sends late": (1, _send_late),
 }  # fmt: skip
 
 

@@ -596,11 +596,11 @@ def test_pauses_are_applied_kept_and_lifted() -> None:
     assert world.paused == Paused()
 
 
-def test_what_needs_orders_says_that_there_are_none_yet() -> None:
+def test_what_needs_orders_says_that_there_are_none_without_a_venue() -> None:
     world = World().armed()
     for verb in ("cancel-all", "flatten"):
         answer = world.ask(verb)
-        assert (answer["ok"], "no venue session" in answer["text"]) == (False, True)
+        assert (answer["ok"], "no venue is configured" in answer["text"]) == (False, True)
 
 
 def test_the_status_names_state_fence_loops_and_blockers() -> None:

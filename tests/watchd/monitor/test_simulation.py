@@ -13,7 +13,7 @@ import pytest
 import simulation
 from world import Gateway
 
-from watchd import verdicts
+from watchd import monitor, verdicts
 from watchd.killing import Kill
 from watchd.liveness import LoopTrack
 from watchd.monitor import Monitor
@@ -139,12 +139,20 @@ def reuses_the_epoch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Monitor, "begin_arming", begin_again)
 
 
+def does_not_mind_losses(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verdicts, "loss", lambda _view, _loss_max_value: None)
+
+
+def believes_the_gateway_s_ledger(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(monitor, "disagreement", lambda _view: None)
+
+
 @pytest.mark.parametrize(
     "mutate",
     [
         opens_before_the_disk_says_armed, arms_by_itself_from_killed, renews_a_lapsed_lease, never_counts_silence,
         kills_without_closing_the_fence, ignores_the_operator, writes_disarmed_without_asking_the_gateway,
-        never_ends_a_kill, reuses_the_epoch,
+        never_ends_a_kill, reuses_the_epoch, does_not_mind_losses, believes_the_gateway_s_ledger,
     ],
     ids=lambda mutate: mutate.__name__,
 )  # fmt: skip

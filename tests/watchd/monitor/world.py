@@ -7,18 +7,23 @@ clock; `World.watchd_pass` is one pass of watchd, which a test calls or which ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hft.config import Risk
 from hft.layout.dtypes import CloseReason, LoopState
+from hft.limits import Limits
 from hft.regions import fence_token
 from watchd import actions
-from watchd.ctl_protocol import Request, Scope
+from watchd.ctl_protocol import LimitChange, Request, Scope
+from watchd.limits import Tightened
+from watchd.limits import restored as restored_limits
 from watchd.monitor import Monitor
 from watchd.restore import restored
 from watchd.scribe import Completion
 from watchd.settings import Settings
 from watchd.state_file import Paused, StateRecord
 from watchd.states import SuiteState
+from watchd.tally import TallyLook
 from watchd.view import DaemonLook, GatewayLook, LoopLook, OperatorVeto, View
 
 MS = 1_000_000
@@ -82,6 +87,16 @@ class Fence:
 
 
 @dataclass
+class Pages:
+    """watchd/limits and watchd/commands."""
+
+    limits: Limits = field(default_factory=Limits)
+    ticket: int = 0
+    scope: Scope = field(default_factory=Scope)
+    closes: bool = False
+
+
+@dataclass
 class Gateway:
     """What the gateway thread of one feedd believes and reports."""
 
@@ -96,6 +111,20 @@ class Gateway:
     fence_open: bool = False
     cancel_ticks: int = 0
     slow_to_drain: bool = False
+    venue_session: int = 0
+    sent_after_close: int = 0
+    limits_sequence: int = 0
+    takes_limits: bool = True
+    obeys: bool = True
+    closes: bool = True
+    cancel_all_done: int = 0
+    flatten_done: int = 0
+    cancels_sent: int = 0
+    sent_in_window: int = 0
+    open_at_close: int = 0
+    close_seen_ts_ns: int = 0
+    last_cancel_ts_ns: int = 0
+    drained_ts_ns: int = 0
 
     def tick(
         self, fence: Fence, now_ns: int, intents_generation: int, operator_veto: bool, braind_veto: bool
@@ -107,39 +136,77 @@ class Gateway:
         )
         if mine and now_ns >= fence.lease_deadline_ns:
             self.latched = fence.epoch
+        was_open = self.fence_open
         self.fence_open = mine and self.latched != fence.epoch and not operator_veto and not braind_veto
+        if was_open and not self.fence_open:
+            self.open_at_close, self.close_seen_ts_ns = self.open_orders, now_ns
         if self.fence_open:
             self.open_orders = min(self.open_orders + 1, 5)
-        elif not self.slow_to_drain:
-            self.open_orders = max(0, self.open_orders - 1)
+        elif not self.slow_to_drain and self.open_orders:
+            self.open_orders -= 1
+            self.cancels_sent += 1
+            self.last_cancel_ts_ns = now_ns
+            self.drained_ts_ns = now_ns if self.open_orders == 0 else self.drained_ts_ns
         still_armed = mine and self.latched != fence.epoch and not operator_veto
         if not still_armed and self.open_orders == 0:
             self.drained = fence.epoch
 
+    def obey(self, pages: Pages) -> None:
+        """What watchd's other pages say, at once."""
+        if self.takes_limits:
+            self.limits_sequence = pages.limits.sequence
+        if self.obeys and pages.ticket > self.cancel_all_done:
+            self.cancels_sent += self.open_orders
+            self.cancel_all_done, self.open_orders = pages.ticket, 0
+            if pages.closes and self.closes:
+                self.flatten_done = pages.ticket
+
     def look(self) -> GatewayLook:
         return GatewayLook(
             self.generation, self.intents_generation, self.token_seen, self.epoch_seen, self.veto_seen,
-            self.open_orders, self.drained, self.latched, int(self.fence_open), 1,
+            self.open_orders, self.drained, self.latched, int(self.fence_open), 1, self.venue_session,
+            sent_after_close=self.sent_after_close, limits_sequence=self.limits_sequence,
+            cancel_all_done=self.cancel_all_done, flatten_done=self.flatten_done, cancels_sent=self.cancels_sent,
+            sent_in_window=self.sent_in_window, open_at_close=self.open_at_close,
+            close_seen_ts_ns=self.close_seen_ts_ns, last_cancel_ts_ns=self.last_cancel_ts_ns,
+            drained_ts_ns=self.drained_ts_ns,
         )  # fmt: skip
 
 
 @dataclass
 class Disk:
-    """The state file: what is durable, and what is on its way there."""
+    """The state file and the limits: what is durable, and what is on its way there."""
 
     record: StateRecord | None
+    limits: Tightened | None = None
     slow_ticks: int = 2
     full: bool = False
-    queue: list[tuple[StateRecord, int, int]] = field(default_factory=list)  # record, ticket, due tick
+    queue: list[tuple[StateRecord | Tightened, int, int]] = field(
+        default_factory=list
+    )  # what, ticket, due tick
+
+    def store(self, what: StateRecord | Tightened) -> None:
+        if isinstance(what, Tightened):
+            self.limits = what
+        else:
+            self.record = what
 
 
 class World:
     """`feedd` and `braind` are None while they do not run."""
 
     def __init__(
-        self, settings: Settings | None = None, state: SuiteState | None = SuiteState.DISARMED
+        self,
+        settings: Settings | None = None,
+        state: SuiteState | None = SuiteState.DISARMED,
+        risk: Risk | None = None,
     ) -> None:
         self.settings = settings or Settings()
+        self.risk = risk or Risk()
+        self.pages = Pages()
+        self.tally = TallyLook()
+        self.fence_closed_ns = 0
+        self.instrument_ids: dict[str, int] = {}
         self.now_ns = 1_000 * MS
         self.fence = Fence()
         record = None
@@ -155,6 +222,7 @@ class World:
         self.monitor: Monitor | None = None
         self.answers: dict[int, dict[str, object]] = {}
         self.alerts: list[dict[str, object]] = []
+        self.report: dict[str, object] = {}
         self.notes: list[actions.Note] = []
         self.paused = Paused()
         self.next_pass_ns = 0
@@ -188,9 +256,13 @@ class World:
         self.fence.reason = found.kill_reason or self.fence.reason
         self.disk.queue.clear()
         self._requests, self._completions = [], []
-        self.monitor = Monitor(
-            self.settings, found.record, self.fence.epoch, self.now_ns, durable=found.durable
+        tightened = restored_limits(
+            self.pages.limits, self.disk.limits, file_is_missing=self.disk.limits is None
         )
+        self.monitor = Monitor(
+            self.settings, found.record, self.fence.epoch, self.now_ns, durable=found.durable, risk=self.risk,
+            tightened=tightened, limits_durable=tightened in (self.disk.limits, Tightened()),
+        )  # fmt: skip
         self.paused = found.record.paused
         self.next_pass_ns = self.now_ns
         return self.monitor
@@ -209,16 +281,29 @@ class World:
 
     # -- people ---------------------------------------------------------------------------------------------------
 
-    def send(self, verb: str, by: str = "alice", reason: str = "because", scope: Scope | None = None) -> int:
+    def send(
+        self,
+        verb: str,
+        by: str = "alice",
+        reason: str = "because",
+        scope: Scope | None = None,
+        limit: LimitChange | None = None,
+    ) -> int:
         self._tickets += 1
-        self._requests.append(Request(verb, by, reason, scope or Scope(), 0, 0, 7, "root", self._tickets))
+        request = Request(verb, by, reason, scope or Scope(), 0, 0, 7, "root", self._tickets, limit)
+        self._requests.append(request)
         return self._tickets
 
     def ask(
-        self, verb: str, by: str = "alice", reason: str = "because", scope: Scope | None = None
+        self,
+        verb: str,
+        by: str = "alice",
+        reason: str = "because",
+        scope: Scope | None = None,
+        limit: LimitChange | None = None,
     ) -> dict[str, object]:
         """Sends and waits for the answer."""
-        ticket = self.send(verb, by, reason, scope)
+        ticket = self.send(verb, by, reason, scope, limit)
         for _ in range(10_000):
             if ticket in self.answers:
                 return self.answers[ticket]
@@ -249,6 +334,7 @@ class World:
             intents = self.intents_generation if self.braind is not None else 0
             vetoes = self.operator.word != 0, self.braind_veto != 0
             self.gateway.tick(self.fence, self.now_ns, intents, *vetoes)
+            self.gateway.obey(self.pages)
         self._disk_tick()
         if watchd_runs and self.monitor is not None and self.now_ns >= self.next_pass_ns:
             self.next_pass_ns = self.now_ns + self.settings.pass_interval_ns
@@ -260,21 +346,26 @@ class World:
 
     def _disk_tick(self) -> None:
         while self.disk.queue and self.disk.queue[0][2] <= self.now_ns:
-            record, ticket, _ = self.disk.queue.pop(0)
+            what, ticket, _ = self.disk.queue.pop(0)
             if self.disk.full:
                 self._completions.append(Completion(ticket, "No space left on device"))
             else:
-                self.disk.record = record
+                self.disk.store(what)
                 self._completions.append(Completion(ticket, None))
 
     # -- one pass of watchd ---------------------------------------------------------------------------------------
 
     def view(self) -> View:
         view = View(self.now_ns, self.now_ns, operator=self.operator)
+        view.fence_closed_ns, view.command_ticket = self.fence_closed_ns, self.pages.ticket
+        view.instrument_ids = self.instrument_ids
         if self.feedd is not None:
             queue_head = self.braind.loops[0].produced if self.braind is not None else 0
             view.feedd = self.feedd.look([0, queue_head])
             view.gateway = self.gateway.look() if self.gateway is not None else None
+            view.tally = self.tally
+            assert self.gateway is not None
+            view.open_in = dict.fromkeys(self.monitor.cancels.scopes, self.gateway.open_orders)
         if self.braind is not None:
             offered = self.feedd.loops[0].produced if self.feedd is not None else 0
             view.braind = self.braind.look([offered])
@@ -293,9 +384,10 @@ class World:
             self.fence.lease_deadline_ns = deadline_ns
         return done
 
-    def _do(self, action: actions.Action) -> None:  # noqa: C901 - one case an action
+    def _do(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one case an action
         match action:
             case actions.CloseFence(reason):
+                self.fence_closed_ns = self.now_ns if self.fence.token else self.fence_closed_ns
                 self.fence.token, self.fence.lease_deadline_ns, self.fence.reason = 0, 0, reason
             case actions.SetReason(reason):
                 self.fence.reason = reason
@@ -307,8 +399,15 @@ class World:
                     process.alive = False
             case actions.Forget(name):
                 setattr(self, name, None)
-            case actions.SaveState(record, ticket):
-                self.disk.queue.append((record, ticket, self.now_ns + self.disk.slow_ticks * MS))
+            case actions.SaveState(what, ticket) | actions.SaveLimits(what, ticket):
+                self.disk.queue.append((what, ticket, self.now_ns + self.disk.slow_ticks * MS))
+            case actions.WriteLimits(limits):
+                self.pages.limits = replace(limits, sequence=limits.sequence + 1)
+            case actions.CancelOrders(scope, closes):
+                self.pages.ticket += 2
+                self.pages.scope, self.pages.closes = scope, closes
+            case actions.RebaseTally():
+                self.tally.disagreement = ""
             case actions.Reply(ticket, answer):
                 assert ticket not in self.answers, "answered twice"
                 self.answers[ticket] = {
@@ -323,5 +422,5 @@ class World:
                 self.notes.append(action)
             case actions.ApplyPauses(paused):
                 self.paused = paused
-            case actions.Report():
-                pass
+            case actions.Report(document):
+                self.report = document

@@ -3,8 +3,10 @@
     puppet.py NAME RUN_DIRECTORY CONTROL_DIRECTORY
 
 One command a line on standard input: ``state STATE``, ``freeze LOOP``, ``thaw LOOP``, ``veto CODE``, ``say WORD VALUE``
-(a word of gateway.state), ``unlink`` (close the line to watchd), ``quit``. Prints ``ready`` when its loops run.
-Its gateway obeys the fence as far as watchd looks at it: the tokens seen, and drained when nothing is open.
+(a word of gateway.state), ``unlink`` (close the line to watchd), ``quit``; of the order side (order_standin.py)
+``orders COUNT INSTRUMENT STRATEGY``, ``fill INSTRUMENT QUANTITY PRICE LIE``, ``quote INSTRUMENT SYMBOL BID ASK``,
+``window ORDER_ID``, ``disobey`` (commands and limits), ``stuck`` (what is open stays open). Prints ``ready`` when its
+loops run. Its gateway obeys fence, commands and limits as far as watchd looks at it.
 """
 
 from __future__ import annotations
@@ -16,9 +18,22 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from order_standin import OrderStandin
+
 from hft._native import WatchdLink
-from hft.layout.dtypes import ORDER_INTENT, DaemonId, LoopState, RegionKind, dtype
-from hft.regions import DaemonLock, ProgressWriter, Region, RegionError, fence_token, read_control_record
+from hft.layout.dtypes import ORDER_INTENT, DaemonId, LoopState, RegionKind, UpdateKind, VenueSession, dtype
+from hft.limits import read_limits
+from hft.regions import (
+    CommandsReader,
+    DaemonLock,
+    ProgressWriter,
+    Region,
+    RegionError,
+    fence_token,
+    read_control_record,
+)
 
 LOOPS = {"feedd": 2, "braind": 1}
 
@@ -41,7 +56,10 @@ class Puppet:
                 f"{directory}/gateway.state", int(RegionKind.GATEWAY_STATE), 1, layout.itemsize
             )
             self.words = self.own.records(layout)
-            self.words["reconciled"] = 1
+            self.words["reconciled"], self.words["venue_session"] = 1, int(VenueSession.UP)
+            self.desk = OrderStandin(directory, self.words)
+            self.obedient, self.stuck = True, False
+            self.commands: CommandsReader | None = None
         else:
             self.own = Region.create(
                 f"{directory}/intents.ring", int(RegionKind.INTENTS_RING), 64, ORDER_INTENT.itemsize
@@ -81,8 +99,31 @@ class Puppet:
         is_open = page["token"] == token and int(words["epoch_latched"][0]) != page["epoch"] and not veto.veto
         words["fence_token_seen"], words["fence_epoch_seen"] = page["token"], page["epoch"]
         words["veto_seen"], words["fence_open"] = int(veto.veto != 0), int(is_open)
+        if not is_open and int(words["open_orders"][0]) and not self.stuck:
+            words["open_at_close"], words["close_seen_ts_ns"] = words["open_orders"], now_ns
+            words["cancels_sent"] += words["open_orders"]
+            words["last_cancel_ts_ns"] = words["drained_ts_ns"] = now_ns
+            self.desk.open_orders(0, 0, 0)
         if not is_open and not int(words["open_orders"][0]):
             words["drained"] = page["epoch"]
+        if self.obedient:
+            self.obey_pages()
+
+    def obey_pages(self) -> None:
+        """Takes the limits, and cancels what it is told to."""
+        limits = read_limits(Region.open(f"{self.run}/watchd/limits", int(RegionKind.LIMITS)))
+        if limits is not None:
+            self.words["limits_sequence"] = limits.sequence
+        if self.commands is None:
+            page = Region.open(f"{self.run}/watchd/commands", int(RegionKind.COMMANDS))
+            self.commands = CommandsReader(page)
+        ticket, _scope, _subject, closes = self.commands.take()
+        if ticket:
+            self.words["cancels_sent"] += self.words["open_orders"]
+            self.desk.open_orders(0, 0, 0)
+            self.words["cancel_all_done"] = ticket
+            if closes:
+                self.words["flatten_done"] = ticket
 
     def command(self, line: str) -> None:
         word, *rest = line.split()
@@ -96,10 +137,29 @@ class Puppet:
             self.own.set_veto(int(rest[0]))
         elif word == "say":
             self.words[rest[0]] = int(rest[1])
+        elif word in ("orders", "fill", "quote", "window", "disobey", "stuck"):
+            self.order_side(word, rest)
         elif word == "unlink":
             self.link.close()
         elif word == "quit":
             sys.exit(0)
+
+    def order_side(self, word: str, rest: list[str]) -> None:
+        if word == "orders":
+            self.desk.open_orders(*map(int, rest))
+        elif word == "fill":
+            instrument_id, quantity, price, lie = map(int, rest)
+            self.desk.fill(instrument_id, quantity, price, lie=lie)
+        elif word == "quote":
+            self.desk.quote(int(rest[0]), rest[1], int(rest[2]), int(rest[3]))
+        elif word == "window":
+            epoch = int(self.words["fence_epoch_seen"][0])
+            self.desk.tell(UpdateKind.SENT, 3, order_id=int(rest[0]), epoch=epoch, in_window=1)
+            self.words["sent_in_window"] += 1
+        elif word == "disobey":
+            self.obedient = False
+        else:
+            self.stuck = True
 
 
 def main(name: str, run: str, control: str) -> None:

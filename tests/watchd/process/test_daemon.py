@@ -154,6 +154,7 @@ def test_a_kill_asked_for_kills_braind_and_keeps_feedd(suite: Suite) -> None:
     assert answer["ok"], answer
     assert suite.puppets["braind"].wait() == -signal.SIGKILL
     assert suite.puppets["feedd"].alive
+    suite.wait_for_state("killed")
     assert (suite.record().by, suite.record().detail, suite.record().uid) == ("bob", "drill", os.getuid())
     assert [event["verb"] for event in suite.events("request") if event["verb"] == "kill"] == ["kill"]
 
@@ -185,6 +186,7 @@ def test_an_orderly_end_of_braind_disarms(suite: Suite) -> None:
 def test_open_orders_that_stay_open_cost_feedd_its_life_and_the_report_says_so(suite: Suite) -> None:
     suite.configure(drain_deadline_ms=200)
     suite.armed()
+    suite.puppets["feedd"].tell("stuck")
     suite.puppets["feedd"].tell("say open_orders 3")
     wait_until(lambda: suite.status()["gateway"]["open_orders"] == 3, "the orders are seen")
     report = suite.ask("kill", by="bob")["report"]

@@ -73,11 +73,12 @@ class Suite:
                 StateRecord(state, "none", "", "test", os.getuid(), "2026-01-01T00:00:00+00:00", 0)
             )
 
-    def configure(self, mode: str = "paper", **settings: object) -> None:
+    def configure(self, mode: str = "paper", venue: str = "", risk: str = "", **settings: object) -> None:
         keys = {"state_directory": str(self.state), "arm_on_start": False, "deadline_ms": 250} | settings
         self.config.write_text(
             f'[run]\ndirectory = "{self.run}"\nhuge_pages = "allow_small"\nmode = "{mode}"\n'
-            f'control_directory = "{self.control}"\n[feedd.feed]\nline_a = "127.0.0.1:40001"\n[watchd]\n'
+            f'control_directory = "{self.control}"\n[feedd.feed]\nline_a = "127.0.0.1:40001"\n'
+            f'[feedd.gateway]\nvenue = "{venue}"\n[risk]\n{risk}\n[watchd]\n'
             + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
         )
 

@@ -1,9 +1,10 @@
 // Commands: what a person asks of the gateway, short of a kill. watchd writes the page, the gateway obeys.
 //
-//   cancel_all (odd while being written, + 2 with each request) | scope | subject
+//   cancel_all (odd while being written, + 2 with each request) | scope | subject | close positions
 //
 // One request at a time is on the page, so one may be overwritten before the gateway looked. The count tells: whoever
-// missed one cancels all, and so does whoever reads a scope that this build does not know.
+// missed one cancels all, and so does whoever reads a scope that this build does not know. Positions are closed only
+// by a request that was read whole.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,7 @@
 namespace hft {
 
 namespace commands_detail {
-enum Word : std::size_t { CANCEL_ALL = 0, SCOPE = 1, SUBJECT = 2 };
+enum Word : std::size_t { CANCEL_ALL = 0, SCOPE = 1, SUBJECT = 2, CLOSE_POSITIONS = 3 };
 static_assert(sizeof(schema::Commands) == 16 * sizeof(std::uint64_t));
 }  // namespace commands_detail
 
@@ -22,6 +23,8 @@ struct CancelRequest {
   std::uint64_t ticket = 0;  // 0 = nothing is asked; else what GatewayState.cancel_all_done says once it is obeyed
   schema::CommandScope scope = schema::CommandScope::ALL;
   std::uint64_t subject = 0;  // instrument_id or strategy_id
+  // And then close the positions of the scope (ALL or INSTRUMENT): GatewayState.flatten_done says when that is over.
+  bool close_positions = false;
 
   [[nodiscard]] explicit operator bool() const noexcept { return ticket != 0; }
 };
@@ -46,15 +49,17 @@ class CommandsView {
     if (whole == seen_) return {};
     const std::uint64_t scope = load(commands_detail::SCOPE);
     const std::uint64_t subject = load(commands_detail::SUBJECT);
+    const bool closes = load(commands_detail::CLOSE_POSITIONS) == 1;
     std::atomic_thread_fence(std::memory_order_acquire);  // pairs with the release fence in CommandsWriter::cancel
     // Otherwise the next request is being written over this one, and its writer may die before it is whole.
     const bool still = load(commands_detail::CANCEL_ALL) == whole;
     const bool one = whole - seen_ == 2;
+    const bool all = scope == static_cast<std::uint64_t>(schema::CommandScope::ALL);
     const bool named = scope == static_cast<std::uint64_t>(schema::CommandScope::INSTRUMENT) ||
                        scope == static_cast<std::uint64_t>(schema::CommandScope::STRATEGY);
     seen_ = whole;
-    if (!(still && one && named)) return {whole, schema::CommandScope::ALL, 0};
-    return {whole, static_cast<schema::CommandScope>(scope), subject};
+    if (!(still && one && named)) return {whole, schema::CommandScope::ALL, 0, still && one && all && closes};
+    return {whole, static_cast<schema::CommandScope>(scope), subject, closes};
   }
 
  private:
@@ -78,13 +83,14 @@ class CommandsWriter {
   explicit CommandsWriter(Region& commands) noexcept : words_(reinterpret_cast<std::uint64_t*>(commands.records())) {}
 
   // Returns the ticket: obeyed once GatewayState.cancel_all_done is that or more.
-  std::uint64_t cancel(schema::CommandScope scope, std::uint64_t subject) noexcept {
+  std::uint64_t cancel(schema::CommandScope scope, std::uint64_t subject, bool close_positions = false) noexcept {
     auto count_word = control_word(words_[commands_detail::CANCEL_ALL]);
     const std::uint64_t count = count_word.load(std::memory_order_relaxed) | 1;  // own word: no partner
     count_word.store(count, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_release);  // pairs with the acquire fence in CommandsView::take
     control_word(words_[commands_detail::SCOPE]).store(static_cast<std::uint64_t>(scope), std::memory_order_relaxed);
     control_word(words_[commands_detail::SUBJECT]).store(subject, std::memory_order_relaxed);
+    control_word(words_[commands_detail::CLOSE_POSITIONS]).store(close_positions ? 1 : 0, std::memory_order_relaxed);
     count_word.store(count + 1, std::memory_order_release);  // pairs with CommandsView::count_now
     return count + 1;
   }

@@ -128,9 +128,9 @@ void construct_commands_reader(CommandsReader* self, const Region& commands) {
   self->view.set_region(commands);
 }
 
-std::tuple<std::uint64_t, std::uint64_t, std::uint64_t> take_command(CommandsReader& self) {
+std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, bool> take_command(CommandsReader& self) {
   const CancelRequest request = self.view.take();
-  return {request.ticket, static_cast<std::uint64_t>(request.scope), request.subject};
+  return {request.ticket, static_cast<std::uint64_t>(request.scope), request.subject, request.close_positions};
 }
 
 void bind_commands(nb::module_& module) {
@@ -138,14 +138,15 @@ void bind_commands(nb::module_& module) {
       .def("__init__", &construct_commands_writer, "commands"_a, nb::keep_alive<1, 2>())
       .def(
           "cancel",
-          [](CommandsWriter& self, std::uint64_t scope, std::uint64_t subject) {
-            return self.cancel(static_cast<schema::CommandScope>(scope), subject);
+          [](CommandsWriter& self, std::uint64_t scope, std::uint64_t subject, bool close_positions) {
+            return self.cancel(static_cast<schema::CommandScope>(scope), subject, close_positions);
           },
-          "scope"_a, "subject"_a = 0,
+          "scope"_a, "subject"_a = 0, "close_positions"_a = false,
           "Asks the gateway to cancel; the ticket, obeyed once gateway.state's cancel_all_done is that or more.");
   nb::class_<CommandsReader>(module, "CommandsReader", "The gateway's end of the commands, for stand-ins and tests.")
       .def("__init__", &construct_commands_reader, "commands"_a, nb::keep_alive<1, 2>())
-      .def("take", &take_command, "(ticket, scope, subject) of what was asked since the last call; ticket 0: nothing.");
+      .def("take", &take_command,
+           "(ticket, scope, subject, close positions) of what was asked since the last call; ticket 0: nothing.");
 }
 
 void bind_progress(nb::module_& module) {

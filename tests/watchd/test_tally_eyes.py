@@ -1,0 +1,213 @@
+"""The count from real shared memory: a stand-in for feedd writes the ring, the positions and the board."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from order_standin import CAPACITY, OrderStandin
+
+from hft.layout.dtypes import GATEWAY_POSITION, GATEWAY_STATE, BookValidity, RegionKind, UpdateKind
+from hft.regions import Region
+from watchd.tally_eyes import TallyEyes, read_position
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def feedd(shm_directory: Path) -> OrderStandin:
+    directory = shm_directory / "feedd"
+    directory.mkdir()
+    size = GATEWAY_STATE.itemsize
+    state = Region.create(str(directory / "gateway.state"), int(RegionKind.GATEWAY_STATE), 1, size)
+    made = OrderStandin(directory, state.records(GATEWAY_STATE))
+    made.state, made.words["reconciled"] = state, 1
+    return made
+
+
+@pytest.fixture
+def eyes(shm_directory: Path, feedd: OrderStandin) -> TallyEyes:
+    made = TallyEyes(shm_directory, ("AAPL", "MSFT"), disagree_ns=100 * MS)
+    made.watch(os.getpid())
+    return made
+
+
+def test_without_the_regions_there_is_nothing_to_count_from(shm_directory: Path) -> None:
+    eyes = TallyEyes(shm_directory, (), 0)
+    eyes.watch(os.getpid())
+    assert eyes.look(MS) is None
+
+
+def test_regions_of_another_process_are_not_believed(shm_directory: Path, feedd: OrderStandin) -> None:
+    eyes = TallyEyes(shm_directory, (), 0)
+    eyes.watch(os.getpid() + 1)
+    assert eyes.look(MS) is None
+
+
+def test_fills_before_and_after_the_attachment_are_counted_once(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.hold(3, 50, 10)
+    feedd.fill(3, 10, 11)
+    look = eyes.look(MS)
+    assert (look.holdings[3].position, look.updates) == (60, 0)
+    feedd.fill(3, -20, 12)
+    feedd.fill(3, 10, 11, kind=UpdateKind.BROKEN)
+    feedd.fill(4, 7, 5)
+    look = eyes.look(2 * MS)
+    assert {at: holding.position for at, holding in look.holdings.items()} == {3: 30, 4: 7}
+    assert look.positions == 2
+
+
+def test_a_watermark_that_lags_behind_counts_nothing_twice(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.fill(3, 10, 11)
+    feedd.fill(3, 10, 11)
+    feedd.words["updates_watermark"] = 0
+    look = eyes.look(MS)
+    assert (look.holdings[3].position, look.updates) == (20, 2)
+
+
+def test_what_is_held_is_marked_at_the_mid_of_a_book_that_can_be_believed(
+    feedd: OrderStandin, eyes: TallyEyes
+) -> None:
+    feedd.quote(3, "AAPL", 98, 102)
+    feedd.fill(3, 10, 110)
+    assert eyes.look(MS).marked_value == -100
+    feedd.quote(3, "AAPL", 118, 122)
+    look = eyes.look(2 * MS)
+    assert (look.marked_value, look.realized_value) == (100, 0)
+    feedd.quote(3, "AAPL", 1, 2, BookValidity.INVALID_GAP)
+    feedd.fill(3, -10, 115)
+    look = eyes.look(3 * MS)
+    assert (look.marked_value, look.realized_value) == (50, 50)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(0, 10), (10, 0), (12, 11)])
+def test_half_a_book_or_a_crossed_one_marks_nothing(
+    feedd: OrderStandin, eyes: TallyEyes, bid: int, ask: int
+) -> None:
+    feedd.quote(3, "AAPL", bid, ask)
+    feedd.fill(3, 10, 110)
+    assert eyes.look(MS).marked_value == 0
+
+
+def test_wanted_symbols_get_their_ids_and_holdings_their_symbols(
+    feedd: OrderStandin, eyes: TallyEyes
+) -> None:
+    feedd.quote(3, "AAPL", 98, 102)
+    feedd.quote(5, "TSLA", 98, 102)
+    feedd.fill(5, 1, 100)
+    look = eyes.look(MS)
+    assert (eyes.ids, look.holdings[5].symbol) == ({"AAPL": 3}, "TSLA")
+    feedd.quote(9, "MSFT", 98, 102)
+    eyes.look(400 * MS)
+    assert "MSFT" not in eyes.ids
+    eyes.look(600 * MS)
+    assert eyes.ids == {"AAPL": 3, "MSFT": 9}
+
+
+def test_a_gateway_that_counts_otherwise_is_found_out(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.fill(3, 10, 110)
+    eyes.look(MS)
+    feedd.fill(3, 10, 110, lie=5)
+    assert eyes.look(2 * MS).disagreement == ""
+    look = eyes.look(102 * MS)
+    assert "position is 25 by the gateway's account and 20 by its updates" in look.disagreement
+
+
+def test_an_honest_gateway_never_disagrees(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    made = np.random.default_rng(1)
+    for step in range(1, 300):
+        for _ in range(int(made.integers(0, 20))):
+            feedd.fill(
+                int(made.integers(1, 40)), int(made.choice([-3, -1, 2, 4])), int(made.integers(90, 110))
+            )
+        assert eyes.look(step * 10 * MS).disagreement == ""
+    look = eyes.look(10**12)
+    positions = feedd.positions.records(GATEWAY_POSITION)["position"]
+    assert {at: holding.position for at, holding in look.holdings.items()} == {
+        at: int(positions[at]) for at in look.holdings
+    }
+
+
+def test_a_lapped_reader_begins_again_and_counts_it(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.fill(3, 1, 100)
+    eyes.look(MS)
+    for _ in range(CAPACITY + 10):
+        feedd.fill(3, 1, 100)
+    look = eyes.look(2 * MS)
+    assert look.lost_records > 0
+    assert (look.holdings[3].position, look.rebuilds, look.disagreement) == (CAPACITY + 11, 1, "")
+    feedd.fill(3, -1, 100)
+    assert eyes.look(3 * MS).holdings[3].position == CAPACITY + 10
+
+
+def test_while_the_gateway_reconciles_nothing_is_compared_and_its_start_is_taken(
+    feedd: OrderStandin, eyes: TallyEyes
+) -> None:
+    feedd.words["reconciled"] = 0
+    feedd.hold(3, 50, 10)
+    eyes.look(MS)
+    row = feedd.positions.records(GATEWAY_POSITION)[3]
+    row["position"], row["bought_quantity"], row["bought_value"] = 60, 10, 100  # replayed without a word
+    for step in range(2, 8):
+        assert eyes.look(step * 100 * MS).disagreement == ""
+    row["updates_seq"] = feedd.tell(UpdateKind.POSITION, 3, position=60)
+    feedd.words["reconciled"] = 1
+    for step in range(8, 14):
+        look = eyes.look(step * 100 * MS)
+    assert (look.holdings[3].position, look.disagreement) == (60, "")
+
+
+def test_an_instrument_whose_id_is_given_away_is_not_held_any_more(
+    feedd: OrderStandin, eyes: TallyEyes
+) -> None:
+    feedd.fill(3, 10, 100)
+    eyes.look(MS)
+    feedd.positions.records(GATEWAY_POSITION)[3] = 0
+    assert eyes.look(2 * MS).holdings == {}
+
+
+def test_orders_in_the_window_are_named(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    eyes.look(MS)
+    feedd.tell(UpdateKind.SENT, 3, order_id=77, epoch=4, venue_token=5, in_window=1)
+    feedd.tell(UpdateKind.SENT, 3, order_id=78, epoch=4)
+    (order,) = eyes.look(2 * MS).in_window
+    assert (order.order_id, order.instrument_id, order.epoch, order.venue_token) == (77, 3, 4, 5)
+
+
+def test_after_an_acknowledged_disagreement_the_count_begins_anew(
+    feedd: OrderStandin, eyes: TallyEyes
+) -> None:
+    feedd.fill(3, 10, 110, lie=5)
+    feedd.fill(3, 10, 110, lie=5)
+    feedd.words["updates_watermark"] = 1
+    eyes.look(MS)
+    feedd.fill(3, 1, 110, lie=5)
+    assert [eyes.look(at * MS).disagreement != "" for at in (2, 200)] == [False, True]
+    eyes.rebase()
+    look = eyes.look(300 * MS)
+    assert (look.disagreement, look.holdings[3].position) == ("", 36)
+
+
+def test_a_pass_takes_a_bounded_piece(
+    feedd: OrderStandin, shm_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watchd.tally_eyes.RECORDS_A_PASS", 100)
+    eyes = TallyEyes(shm_directory, (), 0)
+    eyes.watch(os.getpid())
+    eyes.look(MS)
+    for _ in range(250):
+        feedd.fill(3, 1, 100)
+    assert [eyes.look(at * MS).updates for at in (2, 3, 4)] == [100, 200, 250]
+
+
+def test_an_entry_that_is_being_written_is_not_read(feedd: OrderStandin) -> None:
+    feedd.hold(3, 50, 10)
+    feedd.positions.records(GATEWAY_POSITION)[3]["version"] = 5
+    assert read_position(feedd.positions, 3) is None
+    assert read_position(feedd.positions, 64) is None
