@@ -161,9 +161,9 @@ class OrderCircle:
         parts: list[NDArray[np.void]] = []
 
         def enough() -> bool:
-            head = self.queue._reader.head  # noqa: SLF001
-            if head > self.queue._reader.cursor:  # noqa: SLF001
-                parts.append(self.queue.answers(head - self.queue._reader.cursor))  # noqa: SLF001
+            head = self.queue._reader.head
+            if head > self.queue._reader.cursor:
+                parts.append(self.queue.answers(head - self.queue._reader.cursor))
             found = sum(int((part["kind"] == int(wait_for)).sum()) for part in parts) if wait_for else count
             return found >= count
 
