@@ -143,6 +143,7 @@ def test_the_benchmark_times_orders_that_pass_and_judges_them(driver: Path, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # thirty compilations beside whatever else runs
 def test_a_sample_of_mutants_is_killed(gate_build: Path, tmp_path: Path) -> None:
     """`make mutants` runs them all; its last result is in docs/GATE.md."""
     made = mutants.all_mutants()
