@@ -26,10 +26,10 @@ lint: ## ruff, mypy --strict, import-linter, clang-format
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 --dry-run --Werror
 	@.venv/bin/lint-imports --no-cache
 
-bench: ## the targets of docs/TARGETS.md: ring, tick, ITCH throughput, fence
+bench: ## the targets of docs/TARGETS.md: ring, tick, ITCH throughput, fence, gate
 	@deploy/setup.sh test
 	@code=0; .venv/bin/hft bench ring || code=1; .venv/bin/hft bench tick || code=1; \
-	  $(PYTHON) bench/itch_throughput.py || code=1; $(PYTHON) bench/fence.py || code=1; exit $$code
+	  $(PYTHON) bench/itch_throughput.py || code=1; $(PYTHON) bench/fence.py || code=1; $(PYTHON) bench/gate.py || code=1; exit $$code
 
 fuzz: ## long fuzzing: HFT_FUZZ_SECONDS each (default 600)
 	@deploy/setup.sh test

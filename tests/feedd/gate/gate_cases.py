@@ -127,6 +127,9 @@ class _Ordinary:
         zero = self._aim("collar") & (self._rng.random(self._count) < 0.15)
         f["collar_bps"] = np.where(zero, self._pick(0, 0, 10_001), bps)
         price = price + np.where(self._aim("tick"), self._pick(-1, 1, 1, 50), 0)
+        edge = self._aim("tick") & (self._rng.random(self._count) < 0.25)
+        f["tick"] = np.where(edge, self._pick(7, 300), f["tick"])
+        price = np.where(edge, self._pick(9_999, 10_000, 10_001), price)
         f["price"] = price = np.maximum(price, 1)
         f["lot"] = lot = self._pick(1, 1, 10, 100)
         f["quantity"] = quantity = lot * self._between(1, 10) + np.where(

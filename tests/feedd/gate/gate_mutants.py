@@ -174,7 +174,10 @@ def includes(gate_build: Path) -> list[str]:
 class Run:
     """Compiles and judges; `directory` is for what it makes."""
 
-    def __init__(self, gate_build: Path, directory: Path, cases: int = 100_000) -> None:
+    def __init__(
+        self, gate_build: Path, directory: Path, files: tuple[str, ...] = FILES, cases: int = 100_000
+    ) -> None:
+        self._files = files
         self._includes = includes(gate_build)
         self._directory = directory
         # Most die of the first few thousand.
@@ -198,7 +201,7 @@ class Run:
         self._compile("-include", "heads.hpp", "-c", str(DRIVER), "-o", "driver.o")
         self._compile("-include", "heads.hpp", "-c", str(SOURCES / RISK / "gate.cpp"), "-o", "gate.o")
         self._compile("-c", str(SOURCES / "shm" / "region.cpp"), "-o", "region.o")
-        for file in FILES:
+        for file in files:
             if file.endswith(".cpp"):
                 test = Path(file).stem + "_test"
                 self._compile("-c", str(UNIT / f"{test}.cpp"), "-o", f"{test}.o")
@@ -236,7 +239,7 @@ class Run:
 
     def unchanged(self) -> list[str]:
         """Which of the files fail without a fault in them: none, or all verdicts are worth nothing."""
-        texts = {file: (SOURCES / RISK / file).read_text(encoding="utf-8") for file in FILES}
+        texts = {file: (SOURCES / RISK / file).read_text(encoding="utf-8") for file in self._files}
         return [file for file, text in texts.items() if self.verdict(Mutant(file, 0, "", "nothing", text))]
 
     def _differences(self, file: str) -> str:
@@ -281,11 +284,12 @@ def main() -> int:
     parser.add_argument("--only", choices=FILES, help="of this file alone")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "tests")
     options = parser.parse_args()
-    made = [mutant for mutant in all_mutants() if options.only in (None, mutant.file)]
+    files = (options.only,) if options.only else FILES
+    made = [mutant for mutant in all_mutants() if mutant.file in files]
     counts: Counter[tuple[str, str]] = Counter()
     survived: list[Mutant] = []
     with tempfile.TemporaryDirectory() as directory:
-        run = Run(options.build, Path(directory))
+        run = Run(options.build, Path(directory), files)
         if failing := run.unchanged():
             sys.exit(f"without a fault in them these fail: {failing}")
         for number, mutant in enumerate(made, 1):

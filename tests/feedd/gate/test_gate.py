@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import gate_mutants as mutants
@@ -128,7 +129,21 @@ def test_every_branch_of_the_gate_is_taken(gate_build: Path, tmp_path: Path) -> 
     assert [line["line_number"] for line in gate["lines"] if line["count"] == 0] == []
 
 
+def test_the_benchmark_times_orders_that_pass_and_judges_them(driver: Path, tmp_path: Path) -> None:
+    assert driver.is_file()
+    command = [sys.executable, ROOT / "bench" / "gate.py", "--rounds", "2", "--json", tmp_path / "gate.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    document = json.loads((tmp_path / "gate.json").read_text())
+    assert done.returncode == int(document["missed"]), done.stderr
+    assert set(document["rows"]) == {"clock", "gate", "whole"}
+    for figures in document["rows"].values():
+        assert 0 < figures["p50"] <= figures["p99"] <= figures["p999"]
+    assert document["rows"]["gate"]["p50"] > document["rows"]["clock"]["p50"]
+    assert document["rows"]["whole"]["p50"] < 5000
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # thirty compilations beside whatever else runs
 def test_a_sample_of_mutants_is_killed(gate_build: Path, tmp_path: Path) -> None:
     """`make mutants` runs them all; its last result is in docs/GATE.md."""
     made = mutants.all_mutants()

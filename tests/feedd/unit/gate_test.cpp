@@ -175,7 +175,8 @@ TEST(GateTest, below_one_unit_of_currency_every_price_is_on_tick) {
   world.instrument.bid_price = 9'990;
   world.instrument.ask_price = world.order.price = 9'999;
   EXPECT_EQ(RefusalReason::NONE, world.refusal());
-  world.instrument.ask_price = world.order.price = 10'001;
+  world.limits.price_tick = 300;
+  world.instrument.ask_price = world.order.price = 10'000;
   EXPECT_EQ(RefusalReason::PRICE_OFF_TICK, world.refusal());
 }
 
