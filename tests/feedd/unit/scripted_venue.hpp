@@ -18,8 +18,10 @@
 namespace hft::feedd::test {
 
 inline Buffer soup_packet(char type, Bytes payload = {}) {
-  Buffer bytes = bytes_of(soup::header_of(type, payload.size()));
-  bytes.insert(bytes.end(), payload.begin(), payload.end());
+  const soup::PacketHeader header = soup::header_of(type, payload.size());
+  Buffer bytes(sizeof header + payload.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  if (!payload.empty()) std::memcpy(bytes.data() + sizeof header, payload.data(), payload.size());
   return bytes;
 }
 
