@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 from street import BUY, CANCEL, DAY, GENERATION_HERE, INSTRUMENTS, IOC, NEW, REPLACE, SELL, Street
 
-from braind.shadow.layout import GENERATION, HELD, ORDER_ID, SIDE
+from braind.shadow.layout import GENERATION, HELD, NOT_REBUILT, ORDER_ID, SIDE
 
 
 class RandomStreet:
@@ -28,6 +28,10 @@ class RandomStreet:
     def move(self) -> None:
         moves = (self.want, self.want, self.gateway, self.venue, self.fill, self.reply, self.read, self.rare)
         moves[self.random.integers(len(moves))]()
+        if not self.street.up and self.number(0, 9) == 0:
+            self.street.restore_session()
+        if self.street.book.words[HELD] & NOT_REBUILT and self.number(0, 4) == 0:
+            self.street.rebuild(self.number(0, 4))
 
     def number(self, low: int, high: int) -> int:
         """low … high."""
@@ -72,15 +76,11 @@ class RandomStreet:
         street, what = self.street, self.number(0, 40)
         if what == 0 and street.up:
             street.break_session(self.number(0, 5), street.venue_step)
-        elif what <= 5 and not street.up:
-            street.restore_session()
-        elif what == 6:
+        elif what == 1:
             street.cancel_all()
-        elif what == 7:
+        elif what == 2:
             street.lose_updates(self.number(1, 5))
-        elif what <= 15 and street.book.words[HELD]:
-            street.rebuild(self.number(0, 4))
-        elif what == 16:
+        elif what == 3:
             street.settle()
             street.check_quiet()
 

@@ -1,5 +1,5 @@
-"""An independent plain-Python model of a street: braind's wishes, the gateway and an OUCH venue, with all that is on its
-way between them. The shadow book under test is told nothing but what the gateway publishes.
+"""An independent plain-Python model: braind's wishes, the gateway and an OUCH venue, and all that is on its way
+between them. The shadow book under test is told nothing but what the gateway publishes.
 
     want ──intents──► gateway ──wire──► venue          each arrow is a queue that the caller moves on
       ▲                  │  ▲              │
@@ -21,13 +21,33 @@ from braind import policy
 from braind.shadow.admission import record, refusal
 from braind.shadow.answers import apply_updates
 from braind.shadow.layout import (
-    EVENT_TS_NS, FIRST, GENERATION, HELD, LEAVES, NEXT, NOT_REBUILT, OPEN_BUY, OPEN_SELL, ORDER_ID, POSITION,
-    PRICE, SIDE, ShadowBook,
+    EVENT_TS_NS,
+    FIRST,
+    GENERATION,
+    HELD,
+    LEAVES,
+    NEXT,
+    NOT_REBUILT,
+    OPEN_BUY,
+    OPEN_SELL,
+    ORDER_ID,
+    POSITION,
+    PRICE,
+    SIDE,
+    ShadowBook,
 )  # fmt: skip
 from braind.shadow.names import begin_rebuild, name_row, take_orders, take_position
 from braind.shadow.reconciler import _as_inputs
 from hft.layout.dtypes import (
-    GATEWAY_ORDER, ORDER_UPDATE, IntentAction, OrderState, RefusalReason, Side, TimeInForce, UpdateKind, VenueSession,
+    GATEWAY_ORDER,
+    ORDER_UPDATE,
+    IntentAction,
+    OrderState,
+    RefusalReason,
+    Side,
+    TimeInForce,
+    UpdateKind,
+    VenueSession,
 )  # fmt: skip
 
 GENERATION_HERE = 77
@@ -111,7 +131,9 @@ class Street:
 
     # braind
 
-    def want(self, slot: int, action: int, side=0, price=0, quantity=0, lifetime=DAY, order_id=0) -> int | None:
+    def want(
+        self, slot: int, action: int, side=0, price=0, quantity=0, lifetime=DAY, order_id=0
+    ) -> int | None:
         """As the loop does it: None when held, else why it was prevented, 0 when an intent was emitted."""
         self.book.words[EVENT_TS_NS] += 1
         if self.book.words[HELD]:
@@ -127,7 +149,9 @@ class Street:
             made = self.last_id if action != CANCEL else order_id
             replaced = order_id if action == REPLACE else 0
             self.intents.append(
-                Intent(self.last_id, action, INSTRUMENTS[slot], side, price, quantity, lifetime, made, replaced)
+                Intent(
+                    self.last_id, action, INSTRUMENTS[slot], side, price, quantity, lifetime, made, replaced
+                )
             )
         return reason
 
@@ -156,10 +180,14 @@ class Street:
             entry["leaves_quantity"], entry["state"] = one.leaves, self.state_of(one)
             entry["time_in_force"], entry["replacing_order_id"] = one.lifetime, one.heir
             entry["updates_seq"] = one.updates_seq
-        begin_rebuild(self.book, watermark, self.published, int(VenueSession.UP if self.up else VenueSession.DOWN))
+        begin_rebuild(
+            self.book, watermark, self.published, int(VenueSession.UP if self.up else VenueSession.DOWN)
+        )
         take_orders(self.book, _as_inputs(entries))
         for slot, instrument in enumerate(INSTRUMENTS):
-            take_position(self.book, slot, self.position[instrument], max(watermark, self.position_seq[instrument]))
+            take_position(
+                self.book, slot, self.position[instrument], max(watermark, self.position_seq[instrument])
+            )
         return True
 
     # the gateway
@@ -181,7 +209,9 @@ class Street:
                 total += max(0, one.leaves - old.leaves) if old else one.leaves
         return total
 
-    def publish(self, kind: int, instrument: int = 0, order_id: int = 0, dead: bool = False, **fields) -> None:
+    def publish(
+        self, kind: int, instrument: int = 0, order_id: int = 0, dead: bool = False, **fields
+    ) -> None:
         update = np.zeros(1, ORDER_UPDATE)
         self.published += 1
         one = self.table.get(order_id)
@@ -302,7 +332,12 @@ class Street:
         if one.leaves == 0:
             self.bury(one)
         self.publish(
-            UpdateKind.CANCELED, one.instrument, one.order_id, dead=one.leaves == 0, side=one.side, quantity=quantity
+            UpdateKind.CANCELED,
+            one.instrument,
+            one.order_id,
+            dead=one.leaves == 0,
+            side=one.side,
+            quantity=quantity,
         )
 
     def on_j(self, one: AtGateway) -> None:
@@ -469,7 +504,9 @@ class Street:
             elif old is not None and intent in self.intents:
                 total += intent.quantity  # what is filled before the gateway sends it comes on top
             elif old is not None:
-                chain = next(message[2] for message in self.wire if message[0] == "U" and message[1] is intent)
+                chain = next(
+                    message[2] for message in self.wire if message[0] == "U" and message[1] is intent
+                )
                 total += max(0, chain - old.chain_filled - old.leaves)
         return total
 
@@ -491,9 +528,12 @@ class Street:
     def check_quiet(self) -> None:
         """When nothing is on its way, the three ledgers agree."""
         for slot, instrument in enumerate(INSTRUMENTS):
-            assert self.book.rows[slot, POSITION] == self.position[instrument] == self.venue_position[instrument]
+            assert (
+                self.book.rows[slot, POSITION] == self.position[instrument] == self.venue_position[instrument]
+            )
             believed = sorted(
-                (int(one[ORDER_ID]), int(one[SIDE]), int(one[PRICE]), int(one[LEAVES])) for one in self.orders_of(slot)
+                (int(one[ORDER_ID]), int(one[SIDE]), int(one[PRICE]), int(one[LEAVES]))
+                for one in self.orders_of(slot)
             )
             true = sorted(
                 (one.order_id, one.side, one.price, one.leaves)
@@ -502,4 +542,6 @@ class Street:
             assert believed == true
             assert all(one[GENERATION] == GENERATION_HERE for one in self.orders_of(slot))
             for column, side in ((OPEN_BUY, BUY), (OPEN_SELL, SELL)):
-                assert self.book.rows[slot, column] == sum(leaves for _, its, _, leaves in true if its == side)
+                assert self.book.rows[slot, column] == sum(
+                    leaves for _, its, _, leaves in true if its == side
+                )
