@@ -3,8 +3,9 @@
     fair  = microprice + skew × tick × (P(up) − P(down)) − skew × tick × position / position_max
     quote = fair ∓ half spread × tick, away from fair to whole ticks, and never at or through the other side of the book
 
-A quote that is `requote_ticks` off is replaced; a second quote on one side is cancelled. A side on which a fill would
-lead beyond the position limit is not quoted, and what rests there is cancelled. Where the book can not be trusted, has
+A quote that is `requote_ticks` off is replaced, or cancelled and made anew where the replace, which counts on top of it
+while it is on its way, would go beyond the position limit. A second quote on one side is cancelled. A side on which a
+fill would lead beyond the limit is not quoted, and what rests there is cancelled. Where the book can not be trusted, has
 an empty side or does not trade, everything is cancelled. Orders that are on their way are left alone: the answer comes
 first, so at most one message a side is outstanding.
 """
@@ -61,6 +62,7 @@ def quote_side(
     side: int,
     price: int,
     quantity: int,
+    room: int,
     requote: int,
     slot: int,
     book: Any,
@@ -69,7 +71,7 @@ def quote_side(
 ) -> int:
     """The actions that lead to one quote of this price and quantity (0: none) on a side; how many are used now.
 
-    Newest first: the first order found is the quote, others go.
+    `room`: what may still be added to the worst case. Newest first: the first order found is the quote, others go.
     """
     have_quote = False
     place = book.rows[slot, FIRST]
@@ -88,8 +90,10 @@ def quote_side(
             continue
         have_quote = True
         if off and state == layout.LIVE and order[layout.REQUEST] == 0:
-            action[ACTION], action[ORDER_ID] = _REPLACE, order[layout.ORDER_ID]
-            fill_quote(action, side, price, quantity)
+            action[ACTION] = _REPLACE if quantity <= room else _CANCEL
+            action[ORDER_ID] = order[layout.ORDER_ID]
+            if quantity <= room:
+                fill_quote(action, side, price, quantity)
             used += 1
     if not have_quote and quantity > 0 and used < actions.shape[0]:
         actions[used, ACTION] = _NEW
@@ -130,13 +134,15 @@ def maker_policy(
         buy = quantity if bid > 0 and position + quantity <= position_max else int64(0)
         sell = quantity if ask > bid and quantity - position <= position_max else int64(0)
     requote = int64(parameters[_REQUOTE_TICKS]) * max(tick, int64(1))
+    room_to_buy = position_max - position - book.rows[slot, layout.OPEN_BUY]
+    room_to_sell = position_max + position - book.rows[slot, layout.OPEN_SELL]
     # The side that moves away goes first, so that the other one does not meet it.
     best_ask = book.rows[slot, layout.BEST_ASK]
     if best_ask != 0 and bid >= best_ask:
-        used = quote_side(_SELL, ask, sell, requote, slot, book, actions, 0)
-        return quote_side(_BUY, bid, buy, requote, slot, book, actions, used)
-    used = quote_side(_BUY, bid, buy, requote, slot, book, actions, 0)
-    return quote_side(_SELL, ask, sell, requote, slot, book, actions, used)
+        used = quote_side(_SELL, ask, sell, room_to_sell, requote, slot, book, actions, 0)
+        return quote_side(_BUY, bid, buy, room_to_buy, requote, slot, book, actions, used)
+    used = quote_side(_BUY, bid, buy, room_to_buy, requote, slot, book, actions, 0)
+    return quote_side(_SELL, ask, sell, room_to_sell, requote, slot, book, actions, used)
 
 
 class MakerStrategy:

@@ -33,7 +33,11 @@ class Desk:
         """Admitted (NONE) actions are recorded as intent `last_id`."""
         wanted = np.zeros(policy.ACTION_FIELDS, np.int64)
         wanted[policy.ACTION], wanted[policy.SIDE], wanted[policy.PRICE] = action, side, price
-        wanted[policy.QUANTITY], wanted[policy.TIME_IN_FORCE], wanted[policy.ORDER_ID] = quantity, lifetime, order_id
+        wanted[policy.QUANTITY], wanted[policy.TIME_IN_FORCE], wanted[policy.ORDER_ID] = (
+            quantity,
+            lifetime,
+            order_id,
+        )
         reason = Prevented(int(refusal(self.book, 0, wanted)))
         if reason == Prevented.NONE:
             self.last_id += 1

@@ -78,7 +78,11 @@ def test_an_order_that_lacks_something_is_malformed(order):
 
 def test_a_full_table_takes_no_more():
     desk = Desk(capacity=2)
-    assert [desk.want(price=9900 - 100 * i, quantity=1) for i in range(3)] == [NONE, NONE, Prevented.TABLE_FULL]
+    assert [desk.want(price=9900 - 100 * i, quantity=1) for i in range(3)] == [
+        NONE,
+        NONE,
+        Prevented.TABLE_FULL,
+    ]
 
 
 def test_only_a_confirmed_order_of_ours_that_nothing_is_on_its_way_for_can_be_replaced():

@@ -37,7 +37,13 @@ def replacing(desk: Desk, quantity: int = 100) -> tuple[int, int]:
     assert desk.want(REPLACE, price=9800, quantity=quantity, order_id=old) == Prevented.NONE
     new = desk.last_id
     desk.tell(
-        K.SENT, new, action=REPLACE, intent_id=new, replaced_order_id=old, leaves_quantity=quantity, price=9800
+        K.SENT,
+        new,
+        action=REPLACE,
+        intent_id=new,
+        replaced_order_id=old,
+        leaves_quantity=quantity,
+        price=9800,
     )
     return old, new
 
@@ -47,7 +53,9 @@ def replacing(desk: Desk, quantity: int = 100) -> tuple[int, int]:
 def test_an_order_that_was_refused_or_would_be_sent_never_was(kind, action):
     desk = Desk()
     desk.want(NEW)
-    desk.tell(kind, 1, action=action, intent_id=1, intent_sequence=1, reason=RefusalReason.PAUSED, quantity=100)
+    desk.tell(
+        kind, 1, action=action, intent_id=1, intent_sequence=1, reason=RefusalReason.PAUSED, quantity=100
+    )
     assert (desk.order(1), desk.row(OPEN_BUY), desk.row(layout.TARGET)) == (None, 0, 0)
     assert desk.book.counted[ANSWERED] == 1
     assert desk.book.refusals_by_reason[RefusalReason.PAUSED] == 1
@@ -61,7 +69,9 @@ def test_a_refused_cancel_or_replace_leaves_the_order_as_it_was():
     desk.tell(K.REFUSED, one, action=CANCEL, intent_id=2, reason=RefusalReason.MESSAGE_RATE)
     assert desk.order(one) == {**desk.order(one), "state": LIVE, "request": 0}
     desk.want(REPLACE, price=9800, order_id=one)
-    desk.tell(K.REFUSED, 3, action=REPLACE, intent_id=3, replaced_order_id=one, reason=RefusalReason.PRICE_COLLAR)
+    desk.tell(
+        K.REFUSED, 3, action=REPLACE, intent_id=3, replaced_order_id=one, reason=RefusalReason.PRICE_COLLAR
+    )
     assert (desk.order(3), desk.order(one)["request"], desk.row(OPEN_BUY)) == (None, 0, 100)
     assert not desk.diverged
 
@@ -141,7 +151,9 @@ def test_a_rejected_replace_leaves_the_old_order_where_it_was():
 def test_when_the_old_order_ends_nobody_takes_its_place_and_nobody_says_so(kind):
     desk = Desk()
     old, new = replacing(desk, quantity=300)
-    desk.tell(kind, old, quantity=100, leaves_quantity=0, position=100 if kind == K.FILLED else 0, order_state=DEAD)
+    desk.tell(
+        kind, old, quantity=100, leaves_quantity=0, position=100 if kind == K.FILLED else 0, order_state=DEAD
+    )
     assert (desk.order(old), desk.order(new), desk.row(OPEN_BUY)) == (None, None, 0)
     assert not desk.diverged
 
@@ -152,7 +164,9 @@ def test_a_replace_that_the_gateway_has_not_answered_outlives_the_old_order():
     desk.want(REPLACE, price=9800, quantity=50, order_id=old)
     desk.tell(K.FILLED, old, quantity=100, leaves_quantity=0, position=100, order_state=DEAD)
     assert desk.row(OPEN_BUY) == 50
-    desk.tell(K.REFUSED, 2, action=REPLACE, intent_id=2, replaced_order_id=old, reason=RefusalReason.UNKNOWN_ORDER)
+    desk.tell(
+        K.REFUSED, 2, action=REPLACE, intent_id=2, replaced_order_id=old, reason=RefusalReason.UNKNOWN_ORDER
+    )
     assert desk.row(OPEN_BUY) == 0
     assert not desk.diverged
 
@@ -250,7 +264,11 @@ def test_a_position_that_the_gateway_announces_is_taken_over():
         (K.FILLED, {"order_id": 1, "quantity": 10, "leaves_quantity": 95, "position": 10}, "LEAVES"),
         (K.FILLED, {"order_id": 1, "quantity": 10, "leaves_quantity": 90, "position": 11}, "POSITION"),
         (K.RESTATED, {"order_id": 9, "leaves_quantity": 5}, "UNKNOWN_ORDER"),
-        (K.CANCELED, {"order_id": 1, "quantity": 1, "leaves_quantity": 99, "open_buy_quantity": 98}, "OPEN_QUANTITY"),
+        (
+            K.CANCELED,
+            {"order_id": 1, "quantity": 1, "leaves_quantity": 99, "open_buy_quantity": 98},
+            "OPEN_QUANTITY",
+        ),
     ],
 )
 def test_a_confirmation_that_contradicts_is_counted_and_the_gateway_is_believed(kind, fields, how):
@@ -280,7 +298,9 @@ def test_open_quantities_are_compared_only_when_nothing_is_on_its_way():
     assert not desk.diverged, "the gateway has not seen the second one yet"
 
 
-@pytest.mark.parametrize(("elapsed_ns", "heard", "late"), [(11, True, True), (10, True, False), (11, False, False)])
+@pytest.mark.parametrize(
+    ("elapsed_ns", "heard", "late"), [(11, True, True), (10, True, False), (11, False, False)]
+)
 def test_an_answer_is_late_when_event_time_has_passed_and_others_were_answered(elapsed_ns, heard, late):
     desk = Desk(answer_ns_max=10)
     desk.want(NEW)
@@ -292,7 +312,9 @@ def test_an_answer_is_late_when_event_time_has_passed_and_others_were_answered(e
 
 def test_an_order_of_an_instrument_that_is_named_later_is_found_by_it():
     desk = Desk()
-    desk.tell(K.FOREIGN, 4, generation=THEIRS, instrument=OTHER, leaves_quantity=30, side=SELL, order_state=LIVE)
+    desk.tell(
+        K.FOREIGN, 4, generation=THEIRS, instrument=OTHER, leaves_quantity=30, side=SELL, order_state=LIVE
+    )
     assert desk.order(4, 2, THEIRS)["leaves"] == 30
     name_row(desk.book, OTHER, 1, 100)
     assert desk.order(4, 2, THEIRS) is None
@@ -309,7 +331,11 @@ def test_an_order_of_an_instrument_that_is_named_later_is_found_by_it():
 def test_updates_of_others_count_apart():
     desk = Desk()
     desk.tell(K.SENT, 4, generation=THEIRS, action=NEW, quantity=10, leaves_quantity=10, intent_sequence=3)
-    assert (desk.book.counted[FOREIGN], desk.book.counted[ANSWERED], desk.book.updates_by_kind[K.SENT]) == (1, 0, 0)
+    assert (desk.book.counted[FOREIGN], desk.book.counted[ANSWERED], desk.book.updates_by_kind[K.SENT]) == (
+        1,
+        0,
+        0,
+    )
     desk.tell(K.FILLED, 4, generation=THEIRS, quantity=10, leaves_quantity=0, position=10)
     assert (desk.row(POSITION), desk.row(OPEN_BUY)) == (10, 0)
     assert not desk.diverged
@@ -334,7 +360,13 @@ def test_a_rebuild_takes_what_was_read_and_passes_over_what_is_in_it():
         desk.book,
         loop_orders(
             {"order_id": 8, "order_generation": 77, "order_updates_seq": 12, "state": SENT, "price": 9800},
-            {"order_id": 7, "order_generation": 77, "order_updates_seq": 9, "state": REPLACING, "replacing_order_id": 8},
+            {
+                "order_id": 7,
+                "order_generation": 77,
+                "order_updates_seq": 9,
+                "state": REPLACING,
+                "replacing_order_id": 8,
+            },
             {"order_id": 7, "order_generation": THEIRS, "price": 9700},
         ),
     )
@@ -342,7 +374,9 @@ def test_a_rebuild_takes_what_was_read_and_passes_over_what_is_in_it():
     assert (desk.row(POSITION), desk.row(OPEN_BUY), desk.row(layout.ORDERS)) == (300, 200, 3)
     desk.sequence = 9
     desk.tell(K.FILLED, 7, quantity=50, leaves_quantity=50, position=9)  # 10: in everything
-    desk.tell(K.FILLED, 7, quantity=10, leaves_quantity=90, position=310)  # 11: in the position, not in the order
+    desk.tell(
+        K.FILLED, 7, quantity=10, leaves_quantity=90, position=310
+    )  # 11: in the position, not in the order
     desk.tell(K.FILLED, 8, quantity=10, leaves_quantity=90, position=310)  # 12: in both
     assert (desk.row(POSITION), desk.order(7)["leaves"], desk.order(8)["leaves"]) == (300, 90, 100)
     assert not desk.diverged
@@ -365,7 +399,9 @@ def test_what_appears_and_ends_between_watermark_and_horizon_is_no_divergence():
     assert not desk.diverged
 
 
-@pytest.mark.parametrize(("session", "held"), [(VenueSession.NONE, 0), (VenueSession.UP, 0), (VenueSession.DOWN, 4)])
+@pytest.mark.parametrize(
+    ("session", "held"), [(VenueSession.NONE, 0), (VenueSession.UP, 0), (VenueSession.DOWN, 4)]
+)
 def test_a_rebuild_knows_whether_there_is_a_session(session, held):
     desk = Desk()
     desk.book.words[HELD] = layout.NOT_REBUILT

@@ -28,11 +28,18 @@ class ShadowBookMachine(RuleBasedStateMachine):
         super().__init__()
         self.street = Street()
 
-    @rule(slot=SLOTS, ticks=st.integers(95, 101), quantity=QUANTITIES, lifetime=st.sampled_from([DAY, DAY, IOC]))
+    @rule(
+        slot=SLOTS, ticks=st.integers(95, 101), quantity=QUANTITIES, lifetime=st.sampled_from([DAY, DAY, IOC])
+    )
     def buy(self, slot, ticks, quantity, lifetime):
         self.street.want(slot, NEW, BUY, 100 * ticks, quantity, lifetime)
 
-    @rule(slot=SLOTS, ticks=st.integers(100, 106), quantity=QUANTITIES, lifetime=st.sampled_from([DAY, DAY, IOC]))
+    @rule(
+        slot=SLOTS,
+        ticks=st.integers(100, 106),
+        quantity=QUANTITIES,
+        lifetime=st.sampled_from([DAY, DAY, IOC]),
+    )
     def sell(self, slot, ticks, quantity, lifetime):
         self.street.want(slot, NEW, SELL, 100 * ticks, quantity, lifetime)
 
