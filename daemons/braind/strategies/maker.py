@@ -3,10 +3,10 @@
     fair  = microprice + skew × tick × (P(up) − P(down)) − skew × tick × position / position_max
     quote = fair ∓ half spread × tick, away from fair to whole ticks, and never at or through the other side of the book
 
-A quote that is `requote_ticks` off is replaced, or cancelled and made anew where the replace, which counts on top of it
-while it is on its way, would go beyond the position limit. A second quote on one side is cancelled. A side on which a
-fill would lead beyond the limit is not quoted, and what rests there is cancelled. Where the book can not be trusted, has
-an empty side or does not trade, everything is cancelled. Orders that are on their way are left alone: the answer comes
+A quote that is `requote_ticks` off is replaced, or cancelled and made anew where the replace would go beyond the
+position limit: it counts on top while it is on its way. A second quote on one side is cancelled. A side on which a fill
+would lead beyond the limit is not quoted, and what rests there is cancelled. Where the book can not be trusted, has an
+empty side or does not trade, everything is cancelled. Orders that are on their way are left alone: the answer comes
 first, so at most one message a side is outstanding.
 """
 
