@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
 from msgspec import structs
 from numpy.typing import NDArray
 
+from braind.bench_strategy import AnsweredStrategy
 from braind.brain import Brain, Market
-from braind.compiled import compiled
 from braind.controls import Controls
 from braind.counts import Count, Histogram
 from braind.features.ranges import features_of_range
@@ -25,9 +24,6 @@ from braind.model.inference import NativeModel
 from braind.model.network import TrainableNetwork
 from braind.policy import Strategy
 from braind.rehearsal import made_up_events
-from braind.shadow.layout import END, FIRST
-from braind.shadow.table import refresh, remove
-from braind.strategies.imbalance import ImbalanceStrategy, imbalance_policy
 from hft.config import Braind
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT, RegionKind, dtype
 from hft.regions import IntentConsumer, IntentProducer, Region, RingReader, RingWriter
@@ -46,29 +42,8 @@ _STAGES = {
 }
 
 
-@compiled
-def answered_policy(
-    scores: NDArray[np.float32],
-    ready: bool,
-    event: Any,
-    now_ns: int,
-    own: NDArray[np.int64],
-    slot: int,
-    parameters: NDArray[np.float64],
-    book: Any,
-    actions: NDArray[np.int64],
-) -> int:
-    """The demo's policy where every order before this one is over already: the next is not its duplicate."""
-    while book.rows[slot, FIRST] != END:
-        remove(book, slot, book.rows[slot, FIRST])
-    refresh(book, slot)
-    return imbalance_policy(scores, ready, event, now_ns, own, slot, parameters, book, actions)
-
-
-class _EagerStrategy(ImbalanceStrategy):
+class _EagerStrategy(AnsweredStrategy):
     """The demo's strategy with a threshold of 0 and no cool-down: every decision is an intent."""
-
-    policy = staticmethod(answered_policy)
 
     def __init__(self) -> None:
         config = Braind(model="none", symbols=("BENCH",))

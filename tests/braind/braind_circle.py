@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from braind.bench_parts import answered_policy
+from braind.bench_strategy import AnsweredStrategy
 from braind.brain import Brain, Market, OwnLimits
 from braind.controls import NO_CONTROLS
 from braind.counts import Count, Histogram, StoppedFor
@@ -24,7 +24,6 @@ from braind.features.registry import FEATURE_NAMES
 from braind.features.state import FeatureState
 from braind.model.inference import NativeModel
 from braind.model.package import load
-from braind.strategies.imbalance import ImbalanceStrategy
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT, RegionKind, dtype
 from hft.regions import IntentConsumer, IntentProducer, Region, RingReader, RingWriter
 from hft.stats import StatsBuilder
@@ -33,12 +32,6 @@ from hft.stats import StatsBuilder
 THRESHOLD = 0.36
 NO_LIMITS = OwnLimits(orders=4096, position_max=1 << 30)
 CLOCK_FIELDS = ("emit_ts_ns", "market_generation")
-
-
-class AnsweredStrategy(ImbalanceStrategy):
-    """Nobody answers here: every order counts as over when the next decision comes."""
-
-    policy = staticmethod(answered_policy)
 
 
 class Circle:

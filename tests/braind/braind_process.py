@@ -16,6 +16,8 @@ from hft.regions import monotonic_ns
 
 BRAIND = Path(sys.executable).with_name("braind")
 PATIENCE_S = 60.0
+# Most tests here answer late or never, and want intents all the same.
+NOBODY_ANSWERS = "braind.bench_strategy:AnsweredStrategy"
 
 
 def wait_until(condition, what: str):
@@ -31,6 +33,8 @@ class Braind:
 
     def __init__(self, run_directory: Path, model: Path, extra: str = "") -> None:
         self.directory = run_directory
+        if "strategy =" not in extra:
+            extra += f'\nstrategy = "{NOBODY_ANSWERS}"'
         config = run_directory / "hft.toml"
         config.write_text(
             f"""

@@ -78,7 +78,7 @@ class FeeddSide:
         path = str(self.directory / "braind" / "intents.ring")
         self._intents = Region.open(path, RegionKind.INTENTS_RING)
         self._consumer.attach(self._intents)
-        self.venue = PaperGateway(self.publish_update, int(self._intents.generation))
+        self.venue = PaperGateway(self.publish_update, int(self._intents.generation), self.venue)
         return int(self._intents.generation)
 
     def publish_update(self, update: np.ndarray) -> int:

@@ -35,14 +35,23 @@ class Resting:
 class PaperGateway:
     """`handle(intent)` publishes what follows from it. `publish(update)` gives the update's sequence."""
 
-    def __init__(self, publish, generation: int, seed: int = 1) -> None:
+    def __init__(self, publish, generation: int, before: PaperGateway | None = None, seed: int = 1) -> None:
+        """`before`: of the queue before this one, whose orders rest on."""
         self._publish, self.generation = publish, generation
+        self.foreign: list[tuple[int, Resting]] = []
         self._random = np.random.default_rng(seed)
         self.orders: dict[int, Resting] = {}
         self.position: dict[int, int] = {}
         self.position_seq: dict[int, int] = {}
         self.matches = 0
         self.sequence = 0
+        if before is not None:
+            self.foreign = before.foreign + [(before.generation, one) for one in before.orders.values()]
+            self.position, self.position_seq, self.sequence = (
+                before.position,
+                before.position_seq,
+                before.sequence,
+            )
 
     def handle(self, intent) -> None:
         action, name = int(intent["action"]), int(intent["order_id"])
@@ -124,11 +133,10 @@ class PaperGateway:
             update["side"], update["price"], update["filled_quantity"] = one.side, one.price, one.filled
             update["time_in_force"] = int(TimeInForce.DAY)
         update["position"] = self.position.get(instrument, 0)
+        everything = (*self.orders.values(), *(each for _, each in self.foreign))
         for column, side in (("open_buy_quantity", BUY), ("open_sell_quantity", SELL)):
             update[column] = sum(
-                each.leaves
-                for each in self.orders.values()
-                if (each.instrument, each.side) == (instrument, side)
+                each.leaves for each in everything if (each.instrument, each.side) == (instrument, side)
             )
         for name, value in fields.items():
             update[name] = value
@@ -139,10 +147,11 @@ class PaperGateway:
     def tables(self, orders: int, instruments: int) -> tuple[np.ndarray, np.ndarray]:
         """What gateway.orders and gateway.positions hold now."""
         table, positions = np.zeros(orders, GATEWAY_ORDER), np.zeros(instruments, GATEWAY_POSITION)
-        for entry, one in zip(table, self.orders.values(), strict=False):
+        mine = [(self.generation, one) for one in self.orders.values()]
+        for entry, (generation, one) in zip(table, self.foreign + mine, strict=False):
             entry["order_id"], entry["intents_generation"], entry["side"] = (
                 one.order_id,
-                self.generation,
+                generation,
                 one.side,
             )
             entry["instrument_id"], entry["price"], entry["leaves_quantity"] = (
