@@ -234,7 +234,7 @@ def make_ask(policy: Policy) -> Callable[..., int]:
             bound.book,
             actions,
         )
-        return min(int64(wanted), int64(actions.shape[0]))
+        return min(int(wanted), int(actions.shape[0]))
 
     return ask
 

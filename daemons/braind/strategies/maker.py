@@ -44,17 +44,18 @@ def fair_price(
     micro = (bid * ask_quantity + ask * bid_quantity) / (bid_quantity + ask_quantity)
     view = float(scores[_UP]) - float(scores[_DOWN])
     inventory = float(position) / max(parameters[_POSITION_MAX], 1.0)
-    return micro + parameters[_SKEW_TICKS] * tick * (view - inventory)
+    fair: float = micro + parameters[_SKEW_TICKS] * tick * (view - inventory)
+    return fair
 
 
 @compiled
 def quote_price(side: int, fair: float, event: Any, tick: int, half_spread_ticks: float) -> int:
     """In whole ticks, on its own side of the book."""
     if side == _BUY:
-        wanted = int64(math.floor(fair / tick - half_spread_ticks)) * tick
-        return min(wanted, int64(event["ask_price"]) - tick)
+        wanted: int = int64(math.floor(fair / tick - half_spread_ticks)) * tick
+        return min(wanted, int(int64(event["ask_price"]) - tick))
     wanted = int64(math.ceil(fair / tick + half_spread_ticks)) * tick
-    return max(wanted, int64(event["bid_price"]) + tick)
+    return max(wanted, int(int64(event["bid_price"]) + tick))
 
 
 @compiled
