@@ -33,7 +33,9 @@ from braind.shadow.layout import (
     ORDER_ID,
     POSITION,
     PRICE,
+    REQUEST,
     SIDE,
+    STATE,
     ShadowBook,
 )  # fmt: skip
 from braind.shadow.names import begin_rebuild, name_row, take_orders, take_position
@@ -541,6 +543,9 @@ class Street:
             )  # fmt: skip
             assert believed == true
             assert all(one[GENERATION] == GENERATION_HERE for one in self.orders_of(slot))
+            states = {int(one[ORDER_ID]): int(one[STATE]) for one in self.orders_of(slot)}
+            assert states == {name: self.state_of(self.table[name]) for name in states}
+            assert not any(one[REQUEST] for one in self.orders_of(slot)), "every intent was answered"
             for column, side in ((OPEN_BUY, BUY), (OPEN_SELL, SELL)):
                 assert self.book.rows[slot, column] == sum(
                     leaves for _, its, _, leaves in true if its == side

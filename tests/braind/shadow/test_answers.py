@@ -425,3 +425,25 @@ def test_what_follows_from_a_checkpoint_is_made_again():
     restore_index(desk.book)
     after = (desk.book.row_of_instrument, desk.book.resting, desk.book.rows)
     assert all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
+def test_a_replace_that_the_tables_did_not_show_takes_its_place_all_the_same():
+    desk = Desk()
+    begin_rebuild(desk.book, 0, 0, int(VenueSession.UP))
+    old = {"order_id": 7, "order_generation": 77, "state": REPLACING, "replacing_order_id": 8}
+    take_orders(desk.book, loop_orders(old))
+    take_position(desk.book, 0, 0, 0)
+    desk.tell(
+        K.REPLACED, 8, replaced_order_id=7, quantity=50, leaves_quantity=50, price=9800, order_state=LIVE
+    )
+    assert (desk.order(7), desk.order(8)["leaves"], desk.row(OPEN_BUY)) == (None, 50, 50)
+    assert not desk.diverged
+
+
+def test_a_sent_cancel_is_answered_as_far_as_the_book_is_concerned():
+    desk = Desk()
+    one = live(desk)
+    desk.want(CANCEL, order_id=one)
+    desk.tell(K.SENT, one, action=CANCEL, intent_id=2, leaves_quantity=100)
+    desk.tell(K.CANCEL_REJECTED, one, leaves_quantity=100)
+    assert desk.want(CANCEL, order_id=one) == Prevented.NONE, "it may be tried again"
