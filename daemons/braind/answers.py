@@ -1,42 +1,33 @@
-"""What the gateway answered: updates.ring consumed, counted, and remembered as the last sequence seen."""
+"""updates.ring as braind reads it: batches out of the ring, and what was overwritten before it was read."""
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hft.layout.dtypes import ORDER_UPDATE
 from hft.regions import Region, RingReader
 
 UPDATES_A_ROUND = 1024
-
-
-class AnswerCounts(Protocol):
-    """Where answers are counted: braind's metrics, or a replay's."""
-
-    def add_update(self, kind: int, reason: int) -> None: ...
-    def add_foreign_updates(self, count: int) -> None: ...
-    def add_updates_lost(self, count: int) -> None: ...
+_NONE: NDArray[np.void] = np.zeros(0, ORDER_UPDATE)
 
 
 class Taken(NamedTuple):
-    """`updates` from `first` on were consumed, after `lost` that were overwritten unread."""
+    """`updates` from number `first` on were consumed, after `lost` that were overwritten unread."""
 
     first: int
-    updates: int
+    updates: NDArray[np.void]
     lost: int
 
 
 class Answers:
-    """Reads one updates ring. `intents_generations`: our queues, anything else answers somebody before us."""
+    """Reads one updates ring."""
 
-    def __init__(
-        self, ring: Region, reader: RingReader, intents_generations: AbstractSet[int], counts: AnswerCounts
-    ) -> None:
+    def __init__(self, ring: Region, reader: RingReader) -> None:
         self._records = ring.records(ORDER_UPDATE)
         self._reader = reader
-        self._ours = intents_generations
-        self._counts = counts
         self._lost = 0
 
     @property
@@ -44,23 +35,21 @@ class Answers:
         """Last update consumed: the `updates_seq` of the next intent."""
         return int(self._reader.cursor)
 
+    @property
+    def head(self) -> int:
+        """Last update published."""
+        return int(self._reader.head)
+
     def consume(self, updates_max: int = UPDATES_A_ROUND) -> Taken:
         """Takes what is there, at most `updates_max`; an input of the loop when anything was."""
         count = self._reader.poll(updates_max)
         first, lost = int(self._reader.cursor) + 1, self._reader.lost_records - self._lost
-        if lost:
-            self._counts.add_updates_lost(lost)
-            self._lost = self._reader.lost_records
+        self._lost += lost
         if count == 0:
-            return Taken(first, 0, lost)
+            return Taken(first, _NONE, lost)
         start = self._reader.start
         batch = self._records[start : start + count].copy()
         if not self._reader.validate():
-            return Taken(first, 0, lost)
+            return Taken(first, _NONE, lost)
         self._reader.advance(count)
-        for update in batch:
-            if int(update["intents_generation"]) in self._ours:
-                self._counts.add_update(int(update["kind"]), int(update["reason"]))
-            else:
-                self._counts.add_foreign_updates(1)
-        return Taken(first, count, lost)
+        return Taken(first, batch, lost)

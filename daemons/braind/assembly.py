@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from braind.brain import Brain
+from braind.brain import Brain, OwnLimits
 from braind.checkpoint import state_arrays
 from braind.controls import NO_CONTROLS
 from braind.features.state import FeatureState
@@ -47,5 +47,6 @@ def assemble(
         braind.decision_interval_us,
         histograms,
         controls,
+        OwnLimits(braind.shadow_orders, braind.position_max, braind.divergences_max, braind.answer_ms_max),
     )
     return Assembled(brain, identify(braind, instruments_max, strategy, manifest, state_arrays(brain)))

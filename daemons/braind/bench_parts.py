@@ -12,6 +12,7 @@ import torch
 from msgspec import structs
 from numpy.typing import NDArray
 
+from braind.bench_strategy import AnsweredStrategy
 from braind.brain import Brain, Market
 from braind.controls import Controls
 from braind.counts import Count, Histogram
@@ -23,7 +24,6 @@ from braind.model.inference import NativeModel
 from braind.model.network import TrainableNetwork
 from braind.policy import Strategy
 from braind.rehearsal import made_up_events
-from braind.strategies.imbalance import ImbalanceStrategy
 from hft.config import Braind
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT, RegionKind, dtype
 from hft.regions import IntentConsumer, IntentProducer, Region, RingReader, RingWriter
@@ -42,7 +42,7 @@ _STAGES = {
 }
 
 
-class _EagerStrategy(ImbalanceStrategy):
+class _EagerStrategy(AnsweredStrategy):
     """The demo's strategy with a threshold of 0 and no cool-down: every decision is an intent."""
 
     def __init__(self) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from braind.brain import Brain
 from braind.counts import Count
 from braind.identity import Array
+from braind.shadow.names import restore_index
 from hft.layout.dtypes import SNAPSHOT, RegionKind
 from hft.regions import Region, monotonic_ns, write_snapshot
 
@@ -28,6 +29,9 @@ def state_arrays(brain: Brain) -> dict[str, NDArray[Any]]:
         "clocks": brain.state.clocks,
         "tick": brain.state.tick,
         "own": brain.own,
+        "book_rows": brain.book.rows,
+        "book_orders": brain.book.orders,
+        "book_words": brain.book.words,
         "counts": brain.counts,
     }
 
@@ -112,3 +116,4 @@ def restore(arrays: Mapping[str, NDArray[Any]], brain: Brain) -> None:
     """Puts a checkpoint's arrays into a brain of the same identity."""
     for name, own in state_arrays(brain).items():
         own[...] = arrays[name]
+    restore_index(brain.book)

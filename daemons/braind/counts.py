@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from braind.compiled import compiled
 from braind.features.state import forget_ids, reset_slot
+from hft.layout.dtypes import VetoReason
 from hft.regions import FULL, PUSHED
 
 # So many decisions in a row without a finite answer, and the model has lost its mind: no more intents.
@@ -45,13 +46,15 @@ class Count(IntEnum):
     LOST = 13
     LAST_INTENT_ID = 14
     UPDATES_SEQ = 15
+    DROPPED_HELD = 16
+    WITHDRAWALS = 17
     # From here on: what one call of `step` has to tell the loop.
-    STOPPED_FOR = 16
-    UNRESOLVED_ID = 17
-    UNRESOLVED_SEQ = 18
-    LOST_NOW = 19
-    RING_LOST_SEEN = 20
-    DROP_RUNS = 21
+    STOPPED_FOR = 18
+    UNRESOLVED_ID = 19
+    UNRESOLVED_SEQ = 20
+    LOST_NOW = 21
+    RING_LOST_SEEN = 22
+    DROP_RUNS = 23
 
 
 class StoppedFor(IntEnum):
@@ -63,6 +66,7 @@ class StoppedFor(IntEnum):
     DISCARDED = 3
     DROPS = 4
     VETOED = 5
+    ANSWERS = 6  # updates wait; a replay never stops for them
 
 
 class Histogram(IntEnum):
@@ -83,6 +87,7 @@ _LOST, _LOST_NOW, _DISCARDED_RANGES = int(Count.LOST), int(Count.LOST_NOW), int(
 _STOPPED_FOR, _DROP_RUNS = int(Count.STOPPED_FOR), int(Count.DROP_RUNS)
 _FOR_LOST, _FOR_DISCARDED = int(StoppedFor.LOST), int(StoppedFor.DISCARDED)
 _FOR_DROPS, _FOR_VETOED = int(StoppedFor.DROPS), int(StoppedFor.VETOED)
+_NUMBERS_NOT_FINITE = int(VetoReason.NUMBERS_NOT_FINITE)
 
 
 @compiled
@@ -95,13 +100,20 @@ def all_finite(values: NDArray[np.float32]) -> bool:
 
 
 @compiled
+def note_veto(counts: Counts, reason: int) -> None:
+    """Braind says no from here on; the first VetoReason stays."""
+    if counts[_VETOED] == 0:
+        counts[_VETOED] = reason
+        counts[_STOPPED_FOR] = _FOR_VETOED
+
+
+@compiled
 def note_bad(counts: Counts, which: int) -> None:
     """Counts a decision dropped for its numbers; a run of them vetoes for good."""
     counts[which] += 1
     counts[_BAD_RUN] += 1
-    if counts[_BAD_RUN] >= BAD_DECISIONS_IN_A_ROW_MAX and counts[_VETOED] == 0:
-        counts[_VETOED] = 1
-        counts[_STOPPED_FOR] = _FOR_VETOED
+    if counts[_BAD_RUN] >= BAD_DECISIONS_IN_A_ROW_MAX:
+        note_veto(counts, _NUMBERS_NOT_FINITE)
 
 
 @compiled

@@ -28,6 +28,8 @@ class Feed:
     updates: Region
     updates_reader: RingReader
     gateway_state: Region
+    gateway_orders: Region
+    gateway_positions: Region
     intents: Region
     producer: IntentProducer
     market: Market
@@ -53,8 +55,6 @@ class FeedMapper:
         self._mapping: Future[Feed | None] | None = None
         self._current = self._new_intents()
         self._intents: Region | None = self._current
-        # Generations of our own queues: answers to any of them are answers to us.
-        self.intents_generations = {self._intents.generation}
 
     def veto(self, reason: int) -> None:
         """Says no, a schema.VetoReason, in the queue that is there and in every later one of this life."""
@@ -102,19 +102,27 @@ class FeedMapper:
             board = Region.open(str(self._feedd / "market.board"), int(RegionKind.MARKET_BOARD))
             updates = Region.open(str(self._feedd / "updates.ring"), int(RegionKind.UPDATES_RING))
             gateway_state = Region.open(str(self._feedd / "gateway.state"), int(RegionKind.GATEWAY_STATE))
+            orders = Region.open(str(self._feedd / "gateway.orders"), int(RegionKind.GATEWAY_ORDERS))
+            positions = Region.open(str(self._feedd / "gateway.positions"), int(RegionKind.GATEWAY_POSITIONS))
         except RegionMissing:
             return None
-        if any(region.retired for region in (ring, board, updates, gateway_state)):
+        if any(region.retired for region in (ring, board, updates, gateway_state, orders, positions)):
             return None
-        if board.peer_generation != ring.generation:
+        tables_fit = {orders.peer_generation, positions.peer_generation} == {updates.generation}
+        if board.peer_generation != ring.generation or not tables_fit:
             return None
         intents = self._current = self._intents or self._new_intents()
         self._intents = None
-        self.intents_generations.add(intents.generation)
-        reader = RingReader(ring, 0)
+        reader, updates_reader = RingReader(ring, 0), RingReader(updates, 0)
         producer = IntentProducer(intents, gateway_state)
-        market = Market(reader.address, producer.address, ring.records(MARKET_EVENT), ring.generation)
+        market = Market(
+            reader.address,
+            producer.address,
+            ring.records(MARKET_EVENT),
+            ring.generation,
+            updates_reader.address,
+        )
         return Feed(
-            ring, reader, board, updates, RingReader(updates, 0), gateway_state, intents, producer, market,
+            ring, reader, board, updates, updates_reader, gateway_state, orders, positions, intents, producer, market,
             reader.head,
         )  # fmt: skip

@@ -16,13 +16,16 @@ from braind.counts import DROP_COUNT, DROP_FIRST_ID, DROP_RESULT, Count, Counts
 from braind.features.state import NOT_FOLLOWED
 from braind.feed import Feed
 from braind.instruments import Settled
-from hft.layout.dtypes import LOOP_INPUT, InputKind, RegionKind
+from braind.shadow.reconciler import Rebuilt
+from hft.layout.dtypes import LOOP_INPUT, LOOP_ORDER, InputKind, RegionKind
 from hft.regions import Region, RingWriter, monotonic_ns
 
 _MAPPED, _ANSWERS, _NAMED = int(InputKind.MAPPED), int(InputKind.ANSWERS), int(InputKind.NAMED)
 _GIVEN_UP, _LOST, _DISCARDED = int(InputKind.GIVEN_UP), int(InputKind.LOST), int(InputKind.DISCARDED)
 _DROPPED, _MARK = int(InputKind.DROPPED), int(InputKind.MARK)
 _UNMAPPED, _STOPPED = int(InputKind.UNMAPPED), int(InputKind.STOPPED)
+_REBUILT, _ORDER = int(InputKind.REBUILT), int(InputKind.ORDER)
+_POSITION, _RECONCILED = int(InputKind.POSITION), int(InputKind.RECONCILED)
 _EVENTS, _LAST_INTENT_ID = int(Count.EVENTS), int(Count.LAST_INTENT_ID)
 _BAD_RUN, _VETOED = int(Count.BAD_RUN), int(Count.VETOED)
 
@@ -39,6 +42,8 @@ _INSTRUMENT_ID, _SLOT, _BAD_RUN_AT = _at("instrument_id", 4), _at("slot", 4), _a
 _SYMBOL, _SYMBOL_BYTES = _at("symbol", 1), LOOP_INPUT["symbol"].itemsize
 _KIND, _VETOED_AT = _at("kind", 1), _at("vetoed", 1)
 _PUSH_RESULT, _PRICE_DECIMALS = _at("push_result", 1), _at("price_decimals", 1)
+# What a LoopOrder has and a LoopInput has not.
+_OF_ORDERS = [name for name in LOOP_ORDER.names or () if name not in (LOOP_INPUT.names or ())]
 
 
 class Inputs:
@@ -58,6 +63,7 @@ class Inputs:
         raw, blank = memoryview(self._records.view(np.uint8)), memoryview(self._blank.view(np.uint8))  # type: ignore[arg-type]
         self._words, self._halves, self._bytes = raw.cast("Q"), raw.cast("I"), raw
         self._slots, self._blank_words = raw.cast("i"), blank.cast("Q")
+        self._order: NDArray[np.void] = self._records.view(LOOP_ORDER)
 
     @property
     def generation(self) -> int:
@@ -81,7 +87,34 @@ class Inputs:
     def answers(self, at: int, taken: Taken) -> None:
         """Updates were consumed."""
         self._begin(_ANSWERS, at)
-        self._words[_FIRST], self._words[_COUNT_OF], self._words[_LOST_BEFORE] = taken
+        self._words[_FIRST], self._words[_COUNT_OF] = taken.first, len(taken.updates)
+        self._words[_LOST_BEFORE] = taken.lost
+        self._tell()
+
+    def rebuilt(self, at: int, rebuilt: Rebuilt) -> None:
+        """The shadow book starts anew from the gateway's orders, which follow."""
+        self._begin(_REBUILT, at)
+        self._words[_FIRST], self._words[_COUNT_OF] = rebuilt.watermark, len(rebuilt.orders)
+        self._words[_LOST_BEFORE] = rebuilt.horizon
+        self._bytes[_PUSH_RESULT] = rebuilt.session
+        self._tell()
+        for order in rebuilt.orders:
+            self._begin(_ORDER, at)
+            self._slots[_SLOT] = 0
+            for name in (*_OF_ORDERS, "instrument_id"):
+                self._order[name] = order[name]
+            self._tell()
+
+    def position(self, at: int, instrument_id: int, slot: int, position: int, updates_seq: int) -> None:
+        """The gateway's position of a followed instrument."""
+        self._begin(_POSITION, at)
+        self._words[_FIRST], self._words[_COUNT_OF] = updates_seq, position & (2**64 - 1)
+        self._halves[_INSTRUMENT_ID], self._slots[_SLOT] = instrument_id, slot
+        self._tell()
+
+    def reconciled(self, at: int) -> None:
+        """The gateway has settled everything of earlier lives."""
+        self._begin(_RECONCILED, at)
         self._tell()
 
     def settled(self, at: int, settled: Settled) -> None:

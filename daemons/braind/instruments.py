@@ -6,11 +6,12 @@ awaited; it counts once the board reflects the record that asked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from braind.features.state import NOT_FOLLOWED, FeatureState
+from braind.features.state import NOT_FOLLOWED
 from hft.layout.dtypes import BOARD_ENTRY
 from hft.regions import Region, monotonic_ns, read_board_entry
 
@@ -29,21 +30,21 @@ class Settled:
 
 
 class Instruments:
-    """Rows of `state` by symbol; entry k of `symbols` has row k."""
+    """Rows of a brain by symbol; entry k of `symbols` has row k. `name`: Brain.name, told what was found."""
 
-    def __init__(self, symbols: tuple[str, ...], state: FeatureState) -> None:
+    def __init__(self, symbols: tuple[str, ...], name: Callable[[int, int, int], None]) -> None:
         self._slot_of_symbol = {symbol: slot for slot, symbol in enumerate(symbols)}
-        self._state = state
+        self._name = name
         self._entry = np.zeros(1, BOARD_ENTRY)
         self._waiting_for = 0
         self._waiting_since_ns = 0
         self.found: set[str] = set()
 
     def resolve(self, board: Region, instrument_id: int, asked_by_seq: int) -> Settled | None:
-        """Looks `instrument_id` up and names it to the state. None: not yet, ask again."""
+        """Looks `instrument_id` up and names it to the brain. None: not yet, ask again."""
         settled = self._look_up(board, instrument_id, asked_by_seq)
         if settled is not None:
-            self._state.name(instrument_id, settled.slot, settled.price_decimals)
+            self._name(instrument_id, settled.slot, settled.price_decimals)
             if settled.slot != NOT_FOLLOWED:
                 self.found.add(settled.symbol)
         return settled

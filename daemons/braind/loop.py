@@ -22,6 +22,8 @@ from braind.idle import Idle
 from braind.inputs import Inputs
 from braind.instruments import Instruments
 from braind.metrics import Metrics, State
+from braind.shadow.keeper import Keeper
+from braind.shadow.layout import ANSWERED, HELD, NOT_REBUILT, NOT_RECONCILED, UNREAD, Divergence
 from hft.layout.dtypes import LoopState, VetoReason
 from hft.regions import monotonic_ns
 
@@ -67,6 +69,7 @@ class Loop:
         self._idle = Idle(idle)
         self._feed: Feed | None = None
         self._answers: Answers | None = None
+        self._keeper: Keeper | None = None
         self._lost_before = 0
         self._next_publish_ns = 0
         self._vetoed = False
@@ -109,10 +112,9 @@ class Loop:
         if feed is None:
             return
         self._feed = feed
-        self._answers = Answers(
-            feed.updates, feed.updates_reader, self._mapper.intents_generations, self._metrics
-        )
-        self._brain.start_anew(decide_after_seq=feed.head_at_start)
+        self._answers = Answers(feed.updates, feed.updates_reader)
+        self._keeper = Keeper(self._brain, feed, self._answers, self._inputs, self._report)
+        self._brain.start_anew(feed.head_at_start, feed.intents.generation, NOT_REBUILT | NOT_RECONCILED)
         self._inputs.mapped(feed)
         self._look_outside()
         self._metrics.add_map(feed.ring.generation)
@@ -131,24 +133,37 @@ class Loop:
         self._publish()
         self._inputs.unmapped(feed.reader.cursor)
         self._lost_before += feed.reader.lost_records
-        self._feed = self._answers = None
+        self._feed = self._answers = self._keeper = None
         self._metrics.set_state(State.WAITING_FOR_FEED)
         self._report("feed ended", {"generation": feed.ring.generation})
 
     def _consume(self, feed: Feed) -> int:
         brain, counts = self._brain, self._brain.counts
-        assert self._answers is not None
-        taken = self._answers.consume()
-        if taken.updates or taken.lost:
-            self._inputs.answers(feed.reader.cursor, taken)
-        counts[Count.UPDATES_SEQ] = self._answers.sequence
-        work = taken.updates + brain.step(feed.market, self._idle.polls_max, RECORDS_A_ROUND)
+        assert self._keeper is not None
+        work = self._take_answers(feed)
+        words = brain.book.words
+        if words[HELD] or words[UNREAD]:
+            self._keeper.round()
+        work += brain.step(feed.market, self._idle.polls_max, RECORDS_A_ROUND)
         work += self._settle(feed)
         if counts[Count.INTENTS] != self._intents_marked:
             self._mark(feed)
         if self._checkpoints.due() and counts[Count.STOPPED_FOR] != StoppedFor.UNRESOLVED:
             self._checkpoint(feed)
         return work
+
+    def _take_answers(self, feed: Feed) -> int:
+        """Updates into the shadow book, told before they count; returns how many."""
+        assert self._answers is not None
+        taken = self._answers.consume()
+        if not len(taken.updates) and not taken.lost:
+            return 0
+        if taken.lost:
+            self._metrics.add_updates_lost(taken.lost)
+            self._report("updates lost: the shadow book is rebuilt", {"updates": taken.lost})
+        self._inputs.answers(feed.reader.cursor, taken)
+        self._brain.take_updates(taken.updates, taken.lost)
+        return len(taken.updates)
 
     def _settle(self, feed: Feed) -> int:
         """Tells what the round met that the records do not say, and looks an instrument up; 1 = that was work."""
@@ -170,12 +185,18 @@ class Loop:
         counts = self._brain.counts
         for run in self._brain.drops[: counts[Count.DROP_RUNS]]:
             self._inputs.dropped(cursor, run)
+            self._brain.forget_dropped(run)
         counts[Count.DROP_RUNS] = 0
 
     def _veto(self) -> None:
         self._vetoed = True
-        self._mapper.veto(int(VetoReason.NUMBERS_NOT_FINITE))
-        self._report("vetoed: no more intents until restart", {"reason": "numbers that are not finite"})
+        reason = VetoReason(int(self._brain.counts[Count.VETOED]))
+        self._mapper.veto(int(reason))
+        fields: dict[str, object] = {"reason": reason.name.lower()}
+        if reason == VetoReason.SHADOW_DIVERGED:
+            diverged = self._brain.book.diverged
+            fields |= {how.name.lower(): int(diverged[how]) for how in Divergence if diverged[how]}
+        self._report("vetoed: no more intents until restart", fields)
 
     def _resolve(self, feed: Feed) -> int:
         counts = self._brain.counts
@@ -226,15 +247,16 @@ class Loop:
         self._metrics.publish(
             self._brain.counts, self._lost_before, feed.reader.cursor, feed.reader.lag_records
         )
+        self._metrics.publish_book(self._brain.book)
 
     def finish(self) -> None:
         """Reads the last answers and leaves final figures."""
         deadline_ns = monotonic_ns() + DRAIN_NS_MAX
-        counts = self._brain.counts
+        counts, answered = self._brain.counts, self._brain.book.counted
         self._inputs.stopped(self._feed.reader.cursor if self._feed else 0)
         pushed = int(counts[Count.INTENTS])
-        while self._answers is not None and self._metrics.answered < pushed and monotonic_ns() < deadline_ns:
-            self._answers.consume()
+        while self._answers is not None and answered[ANSWERED] < pushed and monotonic_ns() < deadline_ns:
+            self._brain.take_updates(*self._answers.consume()[1:])
             self._controls.round(int(counts[Count.EVENTS]), int(counts[Count.DECISIONS]), 0)
         self._publish()
         self._metrics.set_state(State.STOPPED)

@@ -122,7 +122,7 @@ def _made(config: Config, braind: Braind, controls: Controls, log: structlog.std
     )
     loop = Loop(
         brain,
-        Instruments(braind.symbols, brain.state),
+        Instruments(braind.symbols, brain.name),
         FeedMapper(directory, braind.intents_ring_records, huge),
         Outlets(metrics, controls, inputs, checkpoints, lambda event, fields: log.info(event, **fields)),
         braind.idle,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braind.counts import Count, Counts, Histogram
+from braind.shadow.layout import FOREIGN, HELD, LIVE_ORDERS, REBUILDS, Divergence, Prevented, ShadowBook
 from hft.layout.dtypes import RefusalReason, UpdateKind
 from hft.stats import StatsBuilder, StatsWriter
 
@@ -23,7 +24,9 @@ _COUNTERS = {
     Count.DROPPED_FULL: ("braind_intents_dropped_total", "intents", 'reason="queue_full"'),
     Count.DROPPED_WRONG_GENERATION: ("braind_intents_dropped_total", "intents", 'reason="wrong_generation"'),
     Count.DROPPED_VETO: ("braind_decisions_dropped_total", "decisions", 'reason="veto"'),
+    Count.DROPPED_HELD: ("braind_decisions_dropped_total", "decisions", 'reason="held"'),
     Count.DROPPED_CATCHING_UP: ("braind_decisions_dropped_total", "decisions", 'reason="catching_up"'),
+    Count.WITHDRAWALS: ("braind_withdrawals_total", "decisions", ""),
     Count.BAD_INPUTS: ("braind_decisions_dropped_total", "decisions", 'reason="nonfinite_input"'),
     Count.BAD_OUTPUTS: ("braind_decisions_dropped_total", "decisions", 'reason="nonfinite_output"'),
     Count.DISCARDED_RANGES: ("braind_ranges_discarded_total", "ranges", ""),
@@ -65,24 +68,20 @@ class Metrics:
         self._loops = builder.counter("braind_loop_iterations_total", "iterations")
         self._instruments = builder.gauge("braind_instruments", "instruments")
         self._unnamed = builder.counter("braind_instruments_unnamed_total", "instruments")
-        self._updates = {
-            int(kind): builder.counter("braind_updates_total", "updates", 0, f'kind="{kind.name.lower()}"')
-            for kind in UpdateKind if kind
-        }  # fmt: skip
+        self._updates = _by(builder, "braind_updates_total", "updates", "kind", UpdateKind)
         self._foreign = builder.counter("braind_updates_foreign_total", "updates")
         self._updates_lost = builder.counter("braind_updates_lost_total", "records")
-        self._refused = {
-            int(one): builder.counter("braind_refused_total", "intents", 0, f'reason="{one.name.lower()}"')
-            for one in RefusalReason
-            if one
-        }
+        self._refused = _by(builder, "braind_refused_total", "intents", "reason", RefusalReason)
+        self._prevented = _by(builder, "braind_intents_prevented_total", "intents", "reason", Prevented)
+        self._diverged = _by(builder, "braind_shadow_divergences_total", "updates", "reason", Divergence)
+        self._rebuilds = builder.counter("braind_shadow_rebuilds_total", "rebuilds")
+        self._orders = builder.gauge("braind_shadow_orders", "orders")
+        self._held = builder.gauge("braind_shadow_held", "bits")
         histograms = [builder.histogram(_HISTOGRAMS[one], "ns") for one in Histogram]
         self._writer: StatsWriter = builder.create(path, require_huge_pages)
         self.histogram_addresses: NDArray[np.uint64] = np.array(
             [self._writer.value_address(index) for index in histograms], np.uint64
         )
-
-        self.answered = 0
 
     def set_state(self, state: State) -> None:
         self._writer.set(self._state, int(state))
@@ -100,18 +99,6 @@ class Metrics:
         self._writer.add(self._maps)
         self._writer.set(self._generation, generation)
 
-    def add_update(self, kind: int, reason: int) -> None:
-        """An answer of the gateway to one of our intents."""
-        self.answered += 1
-        if kind in self._updates:
-            self._writer.add(self._updates[kind])
-        if reason in self._refused:
-            self._writer.add(self._refused[reason])
-
-    def add_foreign_updates(self, count: int) -> None:
-        """Updates that answer somebody else's intents (an earlier braind)."""
-        self._writer.add(self._foreign, count)
-
     def add_updates_lost(self, count: int) -> None:
         self._writer.add(self._updates_lost, count)
 
@@ -120,7 +107,29 @@ class Metrics:
         for count, index in self._counters.items():
             self._writer.set(index, int(counts[count]))
         self._writer.set(self._counters[Count.LOST], int(counts[Count.LOST]) + lost_before)
-        self._writer.set(self._vetoed, int(counts[Count.VETOED]))
+        self._writer.set(self._vetoed, int(counts[Count.VETOED] != 0))
         self._writer.set(self._cursor, cursor)
         self._writer.set(self._lag, lag_records)
         self._writer.add(self._loops)
+
+    def publish_book(self, book: ShadowBook) -> None:
+        """Copies the shadow book's figures."""
+        for figures, indices in (
+            (book.updates_by_kind, self._updates), (book.refusals_by_reason, self._refused),
+            (book.prevented, self._prevented), (book.diverged, self._diverged),
+        ):  # fmt: skip
+            for number, index in indices.items():
+                self._writer.set(index, int(figures[number]))
+        self._writer.set(self._foreign, int(book.counted[FOREIGN]))
+        self._writer.set(self._rebuilds, int(book.counted[REBUILDS]))
+        self._writer.set(self._orders, int(book.words[LIVE_ORDERS]))
+        self._writer.set(self._held, int(book.words[HELD]))
+
+
+def _by(builder: StatsBuilder, name: str, unit: str, label: str, members: type[IntEnum]) -> dict[int, int]:
+    """One counter a member, but for a NONE."""
+    return {
+        int(one): builder.counter(name, unit, 0, f'{label}="{one.name.lower()}"')
+        for one in members
+        if one.name != "NONE"
+    }

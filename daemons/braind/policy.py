@@ -1,9 +1,17 @@
 """The seam between strategies and the loop: what a strategy declares, and what its policy sees and says.
 
 A strategy is a class named in the configuration (``module:Class``) that fulfils `Strategy`. Its `policy` is a
-pure compiled function: scores, the record decided on (its book top), event time and the strategy's own state
-go in; an order, or nothing, comes out. It decides from these alone, so a recorded ring replays to the same
-intents.
+pure compiled function: scores, the record decided on (its book top), event time, the strategy's own state and the
+shadow book of the instrument go in; up to ACTIONS_MAX actions come out. It decides from these alone, so a recorded
+ring replays to the same intents.
+
+    place = book.rows[slot, FIRST]          own orders, newest first (braind.shadow.layout has the columns)
+    while place != END:
+        order = book.orders[place]
+        …
+        place = order[NEXT]
+
+An action is a wish: the shadow book admits it or counts why not (braind.shadow.admission), one after the other.
 """
 
 from __future__ import annotations
@@ -18,13 +26,23 @@ from numpy.typing import NDArray
 from braind.model.package import Manifest
 from hft.config import Braind
 
-# Fields of the order that a policy fills in (int64).
-ACTION, SIDE, TIME_IN_FORCE, PRICE, QUANTITY = range(5)
-ORDER_FIELDS = 5
+# Fields of an action that a policy fills in (int64). ORDER_ID: the order to cancel or to replace. FLAGS: IntentFlags.
+# CANCEL needs ACTION and ORDER_ID only.
+ACTION, SIDE, TIME_IN_FORCE, PRICE, QUANTITY, ORDER_ID, FLAGS = range(7)
+ACTION_FIELDS = 8
+ACTIONS_MAX = 4
 
-# (scores float32 (3,): down flat up, event record, event time ns, own int64 (slots, state_words), slot,
-#  parameters float64, order int64 (ORDER_FIELDS,)) -> whether `order` is to be sent
-Policy = Callable[[Any, Any, int, NDArray[np.int64], int, NDArray[np.float64], NDArray[np.int64]], bool]
+# (scores float32 (3,): down flat up, ready, event record, event time ns, own int64 (slots, state_words), slot,
+#  parameters float64, book ShadowBook, actions int64 (ACTIONS_MAX, ACTION_FIELDS), all 0) -> how many rows are meant.
+#
+# Not `ready`: there is no decision to make (the book can not be trusted, has an empty side, is not trading, or features
+# are warming up again), the scores are 0 and the record may be any, but the instrument has orders of ours resting.
+Policy = Callable[
+    [
+        Any, bool, Any, int, NDArray[np.int64], int, NDArray[np.float64], Any, NDArray[np.int64],
+    ],
+    int,
+]  # fmt: skip
 
 
 class Strategy(Protocol):

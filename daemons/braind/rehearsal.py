@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braind.brain import Brain, Market
+from braind.shadow.names import take_position
 from hft.layout.dtypes import (
     MARKET_EVENT,
     ORDER_INTENT,
@@ -68,7 +69,8 @@ def rehearse(brain: Brain) -> None:
         reader, producer = RingReader(mapped, 0), IntentProducer(intents, gateway)
         brain.start_anew(decide_after_seq=0)
         before = brain.state.slot_of_instrument[1]
-        brain.state.slot_of_instrument[1] = 0
+        brain.name(1, 0, 4)
+        take_position(brain.book, 0, 0, 0)
         brain.rehearse(
             Market(reader.address, producer.address, mapped.records(MARKET_EVENT), mapped.generation)
         )

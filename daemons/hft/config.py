@@ -162,6 +162,13 @@ class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     decision_interval_us: Annotated[int, Meta(ge=0, le=10_000_000)] = 100
     score_threshold: Annotated[float, Meta(ge=0.34, le=1.0)] = 0.55
     order_quantity: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    position_max: Annotated[int, Meta(ge=0, le=10**9)] = 1000
+    shadow_orders: Annotated[int, Meta(ge=16, le=65536)] = 1024
+    divergences_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 16
+    answer_ms_max: Annotated[int, Meta(ge=1, le=3_600_000)] = 10_000
+    quote_half_spread_ticks: Annotated[float, Meta(ge=0.0, le=1000.0)] = 1.0
+    quote_skew_ticks: Annotated[float, Meta(ge=0.0, le=1000.0)] = 2.0
+    requote_ticks: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
 class Alert(Struct, frozen=True, forbid_unknown_fields=True):

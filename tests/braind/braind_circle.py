@@ -16,20 +16,21 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from braind.brain import Brain, Market
+from braind.bench_strategy import AnsweredStrategy
+from braind.brain import Brain, Market, OwnLimits
 from braind.controls import NO_CONTROLS
 from braind.counts import Count, Histogram, StoppedFor
 from braind.features.registry import FEATURE_NAMES
 from braind.features.state import FeatureState
 from braind.model.inference import NativeModel
 from braind.model.package import load
-from braind.strategies.imbalance import ImbalanceStrategy
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT, RegionKind, dtype
 from hft.regions import IntentConsumer, IntentProducer, Region, RingReader, RingWriter
 from hft.stats import StatsBuilder
 
 # Random weights are never sure of anything: thirds and a bit.
 THRESHOLD = 0.36
+NO_LIMITS = OwnLimits(orders=4096, position_max=1 << 30)
 CLOCK_FIELDS = ("emit_ts_ns", "market_generation")
 
 
@@ -47,6 +48,8 @@ class Circle:
         decision_interval_us: int = 0,
         attached: bool = True,
         controls=NO_CONTROLS,
+        strategy=None,
+        limits=NO_LIMITS,
     ) -> None:
         self.ring = Region.create(f"{directory}/market", RegionKind.MARKET_RING, ring_records, 128)
         queue = Region.create(f"{directory}/intents", RegionKind.INTENTS_RING, intents_records, 128)
@@ -60,9 +63,11 @@ class Circle:
         self.stats = builder.create(f"{directory}/stats")
         addresses = np.array([self.stats.value_address(index) for index in indices], np.uint64)
         config = SimpleNamespace(score_threshold=THRESHOLD, order_quantity=100)
-        strategy = ImbalanceStrategy(config, SimpleNamespace(horizon_ms=cool_down_ms))
+        strategy = strategy or AnsweredStrategy(config, SimpleNamespace(horizon_ms=cool_down_ms))
         state = FeatureState.following(list(range(1, instruments + 1)), 16)
-        self.brain = Brain(state, model, strategy, False, decision_interval_us, addresses, controls)
+        self.brain = Brain(state, model, strategy, False, decision_interval_us, addresses, controls, limits)
+        self.queue_generation = queue.generation
+        self.brain.start_anew(0, queue.generation)
         self.stops: list[StoppedFor] = []
         self.drops: list[tuple[int, int, int]] = []  # first intent id, how many, what the queue said
         self.writer = RingWriter(self.ring)
@@ -91,6 +96,8 @@ class Circle:
         """As the loop does: what the queue refused is taken down, and the table is empty again."""
         runs = self.brain.drops[: self.count(Count.DROP_RUNS)]
         self.drops += [tuple(int(x) for x in run) for run in runs]
+        for run in runs:
+            self.brain.forget_dropped(run)
         self.brain.counts[Count.DROP_RUNS] = 0
 
     def count(self, which: Count) -> int:

@@ -16,12 +16,15 @@ from hft.regions import monotonic_ns
 
 BRAIND = Path(sys.executable).with_name("braind")
 PATIENCE_S = 60.0
+READY_S = 240.0  # the first one compiles everything
+# Most tests here answer late or never, and want intents all the same.
+NOBODY_ANSWERS = "braind.bench_strategy:AnsweredStrategy"
 
 
-def wait_until(condition, what: str):
-    deadline = time.monotonic() + PATIENCE_S
+def wait_until(condition, what: str, patience_s: float = PATIENCE_S):
+    deadline = time.monotonic() + patience_s
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what}"
         time.sleep(0.005)
     return value
 
@@ -31,6 +34,8 @@ class Braind:
 
     def __init__(self, run_directory: Path, model: Path, extra: str = "") -> None:
         self.directory = run_directory
+        if "strategy =" not in extra:
+            extra += f'\nstrategy = "{NOBODY_ANSWERS}"'
         config = run_directory / "hft.toml"
         config.write_text(
             f"""
@@ -73,7 +78,7 @@ score_threshold = 0.36
             return word in self._said
 
     def wait_ready(self) -> Braind:
-        wait_until(lambda: self.said("READY=1") or self.process.poll() is not None, "READY")
+        wait_until(lambda: self.said("READY=1") or self.process.poll() is not None, "READY", READY_S)
         assert self.process.poll() is None, self.process.stderr.read()
         return self
 

@@ -9,7 +9,8 @@ import pytest
 
 from braind.policy import (
     ACTION,
-    ORDER_FIELDS,
+    ACTION_FIELDS,
+    ACTIONS_MAX,
     PRICE,
     QUANTITY,
     SIDE,
@@ -25,16 +26,24 @@ COOL_DOWN_NS = 10_000_000
 NOW_NS = 10**18
 
 
-def policy(down, up, last=(0, 0), now_ns=NOW_NS, threshold=0.6):
+def policy(down, up, last=(0, 0), now_ns=NOW_NS, threshold=0.6, ready=True):
     """(whether it sends, order, own state afterwards) for one instrument with the book 99 / 101."""
     event = np.zeros(1, MARKET_EVENT)
     event["bid_price"], event["ask_price"] = 99, 101
-    own, order = np.array([last], np.int64), np.zeros(ORDER_FIELDS, np.int64)
+    own, actions = np.array([last], np.int64), np.zeros((ACTIONS_MAX, ACTION_FIELDS), np.int64)
     scores = np.array([down, 1 - down - up, up], np.float32)
     sends = imbalance_policy(
-        scores, event[0], now_ns, own, 0, np.array([threshold, 300, COOL_DOWN_NS], np.float64), order
+        scores,
+        ready,
+        event[0],
+        now_ns,
+        own,
+        0,
+        np.array([threshold, 300, COOL_DOWN_NS], np.float64),
+        None,
+        actions,
     )
-    return sends, order, tuple(own[0])
+    return sends, actions[0], tuple(own[0])
 
 
 @pytest.mark.parametrize(
@@ -53,6 +62,10 @@ def test_a_sure_view_takes_the_opposite_touch_at_once(down, up, side, price):
 @pytest.mark.parametrize(("down", "up"), [(0.3, 0.59), (0.59, 0.3), (0.0, 0.0), (0.5, 0.5)])
 def test_no_view_sends_nothing_and_remembers_nothing(down, up):
     assert policy(down, up)[::2] == (False, (0, 0))
+
+
+def test_where_there_is_nothing_to_decide_on_it_sends_nothing():
+    assert policy(0.1, 0.9, ready=False)[::2] == (False, (0, 0))
 
 
 def test_two_equal_views_are_none():

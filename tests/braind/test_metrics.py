@@ -16,4 +16,4 @@ def test_every_statistic_is_documented_with_its_unit_and_nothing_else_is(shm_dir
     units = StatsReader(str(shm_directory / "stats")).units()
     rows = re.findall(r"^\| `(braind_\w+)` \|[^|]*\| (\w+) \|", DOCUMENT.read_text(), re.MULTILINE)
     assert {(name.split("{")[0], unit) for name, unit in units.items()} == set(rows)
-    assert metrics.answered == 0
+    assert metrics.histogram_addresses.all()

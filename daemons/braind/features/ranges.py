@@ -30,6 +30,20 @@ _TOP_CHANGED = int(EventFlags.TOP_CHANGED)
 _VALID, _PARTIAL = int(BookValidity.VALID), int(BookValidity.PARTIAL)
 _TRADING, _UNKNOWN = int(TradeState.TRADING), int(TradeState.UNKNOWN)
 
+# In the place of a slot: all of them.
+EVERY_SLOT = -1
+# A WITHDRAWAL: there is nothing to decide on, but orders of ours rest.
+NO_POINT, WITHDRAWAL, DECISION = -1, 0, 1
+
+
+@compiled
+def voids_all(event: Any) -> bool:
+    """Whether nothing that is known of any instrument holds after this record of the whole feed."""
+    if event["instrument_id"] != 0:
+        return False
+    kind = event["kind"]
+    return bool(kind == _GAP or (kind == _SESSION and event["code"] == _NEW_FEED_SESSION))
+
 
 @compiled
 def follow(
@@ -44,9 +58,8 @@ def follow(
     """
     instrument_id = int64(event["instrument_id"])
     if instrument_id == 0:
-        kind = event["kind"]
-        new_session = kind == _SESSION and event["code"] == _NEW_FEED_SESSION
-        if kind == _GAP or new_session:
+        new_session = event["kind"] == _SESSION and event["code"] == _NEW_FEED_SESSION
+        if voids_all(event):
             for each in range(values.shape[0]):
                 reset_slot(values, clocks, each)
         if new_session:
@@ -82,10 +95,8 @@ def is_ready(clocks: NDArray[np.int64], slot: int, warmup_top_updates: int) -> b
 
 
 @compiled
-def may_decide(event: Any, accept_partial_books: bool) -> bool:
-    """The part of the decision rule that one record answers alone: top changed, book usable, trading."""
-    if not event["flags"] & _TOP_CHANGED:
-        return False
+def is_usable(event: Any, accept_partial_books: bool) -> bool:
+    """Whether the record's book can be trusted, and its instrument trades."""
     usable = event["validity"] == _VALID or (accept_partial_books and event["validity"] == _PARTIAL)
     state = event["trade_state"]
     return bool(usable and (state == _TRADING or (accept_partial_books and state == _UNKNOWN)))
@@ -117,6 +128,27 @@ def features_of_range(
 
 
 @compiled
+def point_of(
+    event: Any,
+    slot: int,
+    clocks: NDArray[np.int64],
+    warmup_top_updates: int,
+    accept_partial_books: bool,
+    decision_interval_ns: int,
+    resting: NDArray[np.int64],
+) -> int:
+    """What a record that was just followed is to `collect_decisions`: NO_POINT, WITHDRAWAL or DECISION."""
+    if slot < 0:
+        return WITHDRAWAL if resting[resting.shape[0] - 1] > 0 and voids_all(event) else NO_POINT
+    if not (is_usable(event, accept_partial_books) and is_ready(clocks, slot, warmup_top_updates)):
+        return WITHDRAWAL if resting[slot] > 0 else NO_POINT
+    if not event["flags"] & _TOP_CHANGED:
+        return NO_POINT
+    waited_ns = clocks[slot, LAST_EVENT_TS_NS] - clocks[slot, LAST_DECISION_TS_NS]
+    return DECISION if waited_ns >= decision_interval_ns else NO_POINT
+
+
+@compiled
 def collect_decisions(
     events: Any,
     start: int,
@@ -127,11 +159,13 @@ def collect_decisions(
     warmup_top_updates: int,
     accept_partial_books: bool,
     decision_interval_ns: int,
+    resting: NDArray[np.int64],
     selection: NDArray[np.int64],
     row: NDArray[np.float64],
     rows: NDArray[np.float32],
     event_index: NDArray[np.int64],
     slots: NDArray[np.int64],
+    ready: NDArray[np.int64],
 ) -> tuple[int, int]:
     """Follows `events[start:]` until `rows` is full or the range ends; returns (next record, decisions).
 
@@ -139,6 +173,10 @@ def collect_decisions(
     Decision k uses record `event_index[k]` of instrument row `slots[k]`; `rows[k]` (float32) holds the
     features named by `selection` (indices into the registry). `row` is scratch (float64, (1, 16)). Conflation
     is a function of the stream: an instrument decides again once `decision_interval_ns` of event time passed.
+
+    `resting` (slots + 1): own orders in the market by slot, and in all. Where there are some and the record leaves
+    no market to have them in, it is a point too, with `ready[k]` WITHDRAWAL instead of DECISION and no features;
+    `slots[k]` is EVERY_SLOT when that is so for all instruments.
     """
     count = 0
     for i in range(start, events.shape[0]):
@@ -146,19 +184,18 @@ def collect_decisions(
         if needs_symbol(event, slot_of_instrument):
             return i, count
         slot = follow(event, slot_of_instrument, values, clocks)
-        if slot < 0 or not may_decide(event, accept_partial_books):
+        point = point_of(
+            event, slot, clocks, warmup_top_updates, accept_partial_books, decision_interval_ns, resting
+        )
+        if point == NO_POINT:
             continue
-        if not is_ready(clocks, slot, warmup_top_updates):
-            continue
-        now_ns = clocks[slot, LAST_EVENT_TS_NS]
-        if now_ns - clocks[slot, LAST_DECISION_TS_NS] < decision_interval_ns:
-            continue
-        clocks[slot, LAST_DECISION_TS_NS] = now_ns
+        event_index[count], slots[count], ready[count] = i, max(slot, EVERY_SLOT), point
+        if point == WITHDRAWAL:
+            return i + 1, count + 1
+        clocks[slot, LAST_DECISION_TS_NS] = clocks[slot, LAST_EVENT_TS_NS]
         write_features(values, clocks, slot, tick[slot], row, 0)
         for j in range(selection.shape[0]):
             rows[count, j] = row[0, selection[j]]
-        event_index[count] = i
-        slots[count] = slot
         count += 1
         if count == rows.shape[0]:
             return i + 1, count

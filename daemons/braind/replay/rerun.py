@@ -15,8 +15,10 @@ from braind.replay.compare import Difference, differing_intent, differing_state
 from braind.replay.errors import CanNot, Hole
 from braind.replay.recording import INTENTS, MARKET, UPDATES, Anchor, Life, Map, why_missing
 from braind.replay.stage import CHUNK_RECORDS, Stage
+from braind.shadow.layout import HELD, NOT_REBUILT, NOT_RECONCILED
+from braind.shadow.names import begin_rebuild, take_orders, take_position
 from hft.journal.reader import Journal, RecordCursor
-from hft.layout.dtypes import ORDER_INTENT, ORDER_UPDATE, InputKind
+from hft.layout.dtypes import LOOP_ORDER, ORDER_INTENT, ORDER_UPDATE, InputKind
 from hft.regions import FULL
 
 _DROPPED = int(InputKind.DROPPED)
@@ -87,12 +89,13 @@ class Rerun:
             except Different as different:
                 self.result.difference = different.difference
             self.result.market_seq = stage.cursor
-            self.result.answers = sum(stage.answers_seen.by_kind.values())
+            self.result.answers = int(self._brain.book.updates_by_kind.sum())
         return self.result
 
     def _begin(self) -> None:
         brain, anchor, counts = self._brain, self._anchor, self._brain.counts
-        brain.start_anew(anchor.decide_after_seq)
+        brain.start_anew(anchor.decide_after_seq, self._map.intents_generation, NOT_REBUILT | NOT_RECONCILED)
+        brain.book.forget_counts()
         if anchor.state is not None:
             restore(anchor.state, brain)
             counts[int(Count.STOPPED_FOR) :] = 0
@@ -136,15 +139,29 @@ class Rerun:
         if kind == InputKind.ANSWERS:
             self._answer(told)
         elif kind == InputKind.NAMED:
-            brain.state.name(int(told["instrument_id"]), int(told["slot"]), int(told["price_decimals"]))
+            brain.name(int(told["instrument_id"]), int(told["slot"]), int(told["price_decimals"]))
         elif kind == InputKind.GIVEN_UP:
-            brain.state.name(int(told["instrument_id"]), NOT_FOLLOWED, 0)
+            brain.name(int(told["instrument_id"]), NOT_FOLLOWED, 0)
         elif kind == InputKind.LOST:
             note_lost(brain.state, brain.counts, int(told["count"]))
             self._stage.skip(int(told["count"]))
             self._market.position = self._stage.cursor
         elif kind == InputKind.DISCARDED:
             note_discarded(brain.state, brain.counts)
+        else:
+            self._apply_to_book(told)
+
+    def _apply_to_book(self, told: np.void) -> None:
+        """What was read from the gateway's tables."""
+        book, kind = self._brain.book, told["kind"]
+        if kind == InputKind.REBUILT:
+            begin_rebuild(book, int(told["first"]), int(told["lost"]), int(told["push_result"]))
+        elif kind == InputKind.ORDER:
+            take_orders(book, np.frombuffer(told.tobytes(), LOOP_ORDER).copy())
+        elif kind == InputKind.POSITION:
+            take_position(book, int(told["slot"]), int(told["count"].astype(np.int64)), int(told["first"]))
+        elif kind == InputKind.RECONCILED:
+            book.words[HELD] &= ~NOT_RECONCILED
 
     def _answer(self, told: np.void) -> None:
         first, count = int(told["first"]), int(told["count"])
@@ -153,9 +170,7 @@ class Rerun:
         if self._updates.position < first + count - 1:
             raise self._hole(UPDATES, self._map.updates_generation, self._updates.position + 1)
         updates = np.concatenate(parts) if parts else np.zeros(0, ORDER_UPDATE)
-        self._stage.answers_seen.lost += int(told["lost"])
-        self._stage.answer(first, updates)
-        self._brain.counts[Count.UPDATES_SEQ] = first + count - 1
+        self._brain.take_updates(updates.copy(), int(told["lost"]))
 
     def _advance(self, market_seq: int) -> None:
         """Consumes up to that record. Raises Hole where one is missing."""
@@ -198,6 +213,7 @@ class Rerun:
         which = Count.DROPPED_FULL if told["push_result"] == FULL else Count.DROPPED_WRONG_GENERATION
         counts[which] += count
         counts[Count.INTENTS] -= count
+        self._brain.forget_dropped(np.array([first, count, int(told["push_result"])], np.int64))
 
     def _taken(self) -> NDArray[np.void]:
         taken, self._pending = self._pending, []

@@ -10,7 +10,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from braind.answers import Answers
 from braind.brain import Market
 from braind.replay.recording import Anchor, Map
 from hft.layout.dtypes import MARKET_EVENT, ORDER_INTENT, RegionKind, dtype
@@ -19,26 +18,6 @@ from hft.regions import IntentConsumer, IntentProducer, Region, RingReader, Ring
 RING_RECORDS = 1 << 15
 # Records fed at a time: never lapped, and every one of them may cause an intent.
 CHUNK_RECORDS = RING_RECORDS // 2
-_UPDATES_RECORDS = 1 << 12
-
-
-class AnswersSeen:
-    """Counts what answers braind took in, as its metrics do."""
-
-    def __init__(self) -> None:
-        self.by_kind: dict[int, int] = {}
-        self.foreign = 0
-        self.lost = 0
-
-    def add_update(self, kind: int, reason: int) -> None:  # noqa: ARG002 - as in braind.answers
-        """One answer to one of our intents."""
-        self.by_kind[kind] = self.by_kind.get(kind, 0) + 1
-
-    def add_foreign_updates(self, count: int) -> None:
-        self.foreign += count
-
-    def add_updates_lost(self, count: int) -> None:
-        self.lost += count
 
 
 class Stage:
@@ -48,7 +27,6 @@ class Stage:
         """Raises RegionError."""
         self._folder = tempfile.TemporaryDirectory(prefix="hft-replay-", dir=_memory())
         self._ring = self._region("market", RegionKind.MARKET_RING, RING_RECORDS)
-        self._updates = self._region("updates", RegionKind.UPDATES_RING, _UPDATES_RECORDS)
         self._intents = self._region("intents", RegionKind.INTENTS_RING, RING_RECORDS)
         self._gateway = self._region("gateway", RegionKind.GATEWAY_STATE, 1)
         self._consumer = IntentConsumer(self._gateway)
@@ -58,11 +36,6 @@ class Stage:
         self._mapped = Region.open(self._ring.path, int(RegionKind.MARKET_RING))
         self._reader = RingReader(self._mapped, anchor.market_seq)
         self._writer = RingWriter(self._ring, anchor.market_seq)
-        self._updates_reader = RingReader(self._updates, anchor.updates_seq)
-        self.answers_seen = AnswersSeen()
-        self.answers = Answers(
-            self._updates, self._updates_reader, {one.intents_generation}, self.answers_seen
-        )
         self.market = Market(
             self._reader.address, self._producer.address, self._mapped.records(MARKET_EVENT),
             one.market_generation,
@@ -94,17 +67,6 @@ class Stage:
         """As the live reader, which lost them."""
         self._reader.seek(self.cursor + records)
         self._writer = RingWriter(self._ring, self.cursor)
-
-    def answer(self, first: int, updates: NDArray[np.void]) -> None:
-        """Lets braind take in the updates from number `first` on."""
-        self._updates_reader.seek(first - 1)
-        writer = RingWriter(self._updates, first - 1)
-        for start in range(0, len(updates), _UPDATES_RECORDS // 2):
-            part = updates[start : start + _UPDATES_RECORDS // 2]
-            writer.publish_many(part)
-            taken = 0
-            while taken < len(part):  # a grant ends where the ring wraps
-                taken += self.answers.consume(len(part) - taken).updates
 
     def emitted(self) -> NDArray[np.void]:
         """Intents since the last call."""

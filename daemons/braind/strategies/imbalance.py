@@ -38,29 +38,35 @@ def view_of(scores: NDArray[np.float32], threshold: float) -> int:
 
 
 @compiled
+def take_touch(event: Any, side: int, quantity: int, action: NDArray[np.int64]) -> None:
+    """An immediate-or-cancel limit order at the opposite touch."""
+    action[ACTION], action[SIDE], action[TIME_IN_FORCE] = _NEW, side, _IOC
+    action[PRICE] = event["ask_price"] if side == _BUY else event["bid_price"]
+    action[QUANTITY] = quantity
+
+
+@compiled
 def imbalance_policy(
     scores: NDArray[np.float32],
+    ready: bool,
     event: Any,
     now_ns: int,
     own: NDArray[np.int64],
     slot: int,
     parameters: NDArray[np.float64],
-    order: NDArray[np.int64],
-) -> bool:
+    book: Any,  # noqa: ARG001 - what it has open does not matter to it
+    actions: NDArray[np.int64],
+) -> int:
     """See the module's text. `own[slot]`: the last view sent and when."""
-    view = view_of(scores, parameters[_THRESHOLD])
+    view = view_of(scores, parameters[_THRESHOLD]) if ready else 0
     if view == 0:
-        return False
+        return 0
     if view == own[slot, _LAST_VIEW] and now_ns - own[slot, _LAST_EMIT_TS_NS] < parameters[_COOL_DOWN_NS]:
-        return False
+        return 0
     own[slot, _LAST_VIEW] = view
     own[slot, _LAST_EMIT_TS_NS] = now_ns
-    order[ACTION] = _NEW
-    order[SIDE] = view
-    order[TIME_IN_FORCE] = _IOC
-    order[PRICE] = event["ask_price"] if view == _BUY else event["bid_price"]
-    order[QUANTITY] = int64(parameters[_QUANTITY])
-    return True
+    take_touch(event, view, int64(parameters[_QUANTITY]), actions[0])
+    return 1
 
 
 class ImbalanceStrategy:

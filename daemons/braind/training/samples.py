@@ -83,7 +83,8 @@ def _collect(
     selected, warmup = selection(features), warmup_top_updates(features)
     scratch = np.zeros((1, len(FEATURES)))
     rows = np.zeros((_CHUNK, len(features)), np.float32)
-    event_index, slots = np.zeros(_CHUNK, np.int64), np.zeros(_CHUNK, np.int64)
+    event_index, slots, ready = (np.zeros(_CHUNK, np.int64) for _ in range(3))
+    nothing_rests = np.zeros(INSTRUMENTS_MAX, np.int64)
     collected = _Collected()
     for events in batches:
         if not len(events):
@@ -93,7 +94,7 @@ def _collect(
         while start < len(events):
             start, count = collect_decisions(
                 events, start, state.slot_of_instrument, state.values, state.clocks, state.tick, warmup, True,
-                decision_interval_ns, selected, scratch, rows, event_index, slots,
+                decision_interval_ns, nothing_rests, selected, scratch, rows, event_index, slots, ready,
             )  # fmt: skip
             if count:
                 collected.rows.append(rows[:count].copy())

@@ -68,6 +68,7 @@ LIMITS = dtype("Limits")
 COMMANDS = dtype("Commands")
 
 LOOP_INPUT = dtype("LoopInput")
+LOOP_ORDER = dtype("LoopOrder")
 SNAPSHOT = dtype("Snapshot")
 JOURNAL_BLOCK = dtype("JournalBlock")
 JOURNAL_END = dtype("JournalEnd")

@@ -39,10 +39,11 @@ def ready_of(events: np.ndarray, state: FeatureState) -> np.ndarray:
 def decide(events, state, start=0, rows_max=64, accept_partial=False, interval_ns=0):
     """(next record, indices of the records decided on, their rows)."""
     rows = np.zeros((rows_max, len(FEATURE_NAMES)), np.float32)
-    index, slots = np.zeros(rows_max, np.int64), np.zeros(rows_max, np.int64)
+    index, slots, ready = (np.zeros(rows_max, np.int64) for _ in range(3))
+    nothing_rests = np.zeros(len(state.values) + 1, np.int64)
     following, count = collect_decisions(
         events, start, state.slot_of_instrument, state.values, state.clocks, state.tick, WARMUP,
-        accept_partial, interval_ns, SELECTED, np.zeros((1, len(FEATURES))), rows, index, slots,
+        accept_partial, interval_ns, nothing_rests, SELECTED, np.zeros((1, len(FEATURES))), rows, index, slots, ready,
     )  # fmt: skip
     return following, index[:count].tolist(), rows[:count]
 

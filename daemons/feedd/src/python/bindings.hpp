@@ -10,6 +10,7 @@ void bind_queue(nanobind::module_& module);
 void bind_control(nanobind::module_& module);
 void bind_watchd_link(nanobind::module_& module);
 void bind_board(nanobind::module_& module);
+void bind_entries(nanobind::module_& module);
 void bind_snapshot(nanobind::module_& module);
 void bind_stats(nanobind::module_& module);
 void bind_compiled(nanobind::module_& module);

@@ -17,6 +17,7 @@ NB_MODULE(_native, module) {
   hft::python::bind_control(module);
   hft::python::bind_watchd_link(module);
   hft::python::bind_board(module);
+  hft::python::bind_entries(module);
   hft::python::bind_snapshot(module);
   hft::python::bind_stats(module);
   hft::python::bind_compiled(module);
