@@ -83,8 +83,13 @@ class Group:
         self._directory = directory
         self.daemons: dict[str, Daemon] = {}
 
-    def start(self, name: str, command: list[str], nice: int = 0) -> Daemon:
-        """Starts `command` as `name`, with that priority if it may. Raises GroupError when it can not be executed."""
+    def start(
+        self, name: str, command: list[str], nice: int = 0, *, told: bool = False, **environment: str
+    ) -> Daemon:
+        """Starts `command` as `name`, with that priority if it may. Raises GroupError when it can not be executed.
+
+        `told`: its standard input is a pipe, for `tell`.
+        """
         notify_path = self._directory / f"{name}.notify"
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(str(notify_path))
@@ -94,10 +99,10 @@ class Group:
             try:
                 process = subprocess.Popen(
                     command,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE if told else subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, "NOTIFY_SOCKET": str(notify_path)},
+                    env={**os.environ, "NOTIFY_SOCKET": str(notify_path), **environment},
                     process_group=0,
                     preexec_fn=lambda: _prepare(nice),
                 )
@@ -122,6 +127,14 @@ class Group:
                 raise GroupError(f"{name} not ready after {timeout_seconds:.0f} s\n{daemon.last_words()}")
             idle()
             time.sleep(0.02)
+
+    def tell(self, name: str) -> None:
+        """An empty line on its standard input, and the end of it."""
+        pipe = self.daemons[name].process.stdin
+        assert pipe is not None
+        with suppress(BrokenPipeError):
+            pipe.write(b"\n")
+            pipe.close()
 
     def observe(self) -> None:
         for daemon in self.daemons.values():

@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -210,7 +211,75 @@ def _trained_model(capture: Path, day: _Day, messages_max: int, out: Path) -> Pa
     return out
 
 
-def write_config(plan: Plan, directory: Path, ports: list[int], deadline_ms: int) -> Path:
+# A paper account: far from what the days' orders need, near enough to be met by a strategy that runs away.
+RISK = """
+order_quantity_max = 1000
+order_notional_max = 1000000
+position_max = 2000
+gross_notional_max = 50000000
+open_orders_max = 1000
+unacknowledged_max = 500
+loss_max = 1000000
+price_collar_bps = 500
+book_age_ms_max = 5000
+intent_age_us_max = 1000000
+messages_per_s = 5000
+message_burst = 2000
+cancel_reserve = 1000
+"""
+STRATEGIES = {
+    "taker": "braind.strategies.taker:TakerStrategy",
+    "maker": "braind.strategies.maker:MakerStrategy",
+    "imbalance": "braind.strategies.imbalance:ImbalanceStrategy",
+}
+
+
+@dataclass(frozen=True)
+class PaperVenue:
+    """Where the paper venue takes orders, and what it writes."""
+
+    port: int
+    credentials: Path
+    ledger: Path
+    summary: Path
+
+    def config(self, symbols: tuple[str, ...]) -> str:
+        """[feedd.gateway] and [risk]."""
+        return f"""\
+[feedd.gateway]
+venue = "127.0.0.1:{self.port}"
+reconnect_ms = 10
+reconnect_ms_max = 200
+[risk]
+symbols = {json.dumps(list(symbols))}{RISK}"""
+
+    def options(self) -> list[str]:
+        """Of `paperd replay`."""
+        return [
+            "--orders", f"127.0.0.1:{self.port}", "--password-file", str(self.credentials / "venue.password"),
+            "--ledger", str(self.ledger), "--orders-summary", str(self.summary), "--wait-for-start",
+            "--linger", str(PAPER_LINGER_S),
+        ]  # fmt: skip
+
+
+# After the last message the venue stays for as long as it takes to cancel everything and to leave it.
+PAPER_LINGER_S = 20
+
+
+def paper_venue(directory: Path) -> PaperVenue:
+    """A port of its own and a password."""
+    credentials = directory / "credentials"
+    credentials.mkdir(mode=0o700)
+    (credentials / "venue.password").write_text(secrets.token_hex(5) + "\n")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+        one.bind(("127.0.0.1", 0))
+        port = int(one.getsockname()[1])
+    return PaperVenue(port, credentials, directory / "venue.jsonl", directory / "venue.json")
+
+
+def write_config(
+    plan: Plan, directory: Path, ports: list[int], deadline_ms: int, venue: PaperVenue | None, strategy: str
+) -> Path:
     """The run's hft.toml: loopback lines, small capacities, idle loops that leave the cores to others."""
     line_a, line_b, request = (f"127.0.0.1:{port}" for port in ports)
     text = f"""\
@@ -238,10 +307,11 @@ line_b = "{line_b}"
 request_server = "{request}"
 trading_date = "{plan.trading_date}"
 gap_timeout_ms = 1000
-[braind]
+{venue.config(plan.symbols) if venue else ""}[braind]
 idle = "backoff"
 model = {json.dumps(str(plan.model))}
 symbols = {json.dumps(list(plan.symbols))}
+strategy = {json.dumps(STRATEGIES[strategy])}
 accept_partial_books = {json.dumps(plan.partial)}
 checkpoint_interval_records = {CHECKPOINT_INTERVAL_RECORDS}
 """
@@ -260,7 +330,9 @@ def recorder_command(config: Path, directory: Path) -> list[str]:
     return [executable("hft"), "record", "--config", str(config), "--directory", str(directory)]
 
 
-def paperd_command(plan: Plan, ports: list[int], summary: Path, arguments: argparse.Namespace) -> list[str]:
+def paperd_command(
+    plan: Plan, ports: list[int], summary: Path, arguments: argparse.Namespace, venue: PaperVenue | None
+) -> list[str]:
     """How the venue is started for this plan."""
     line_a, line_b, request = (f"127.0.0.1:{port}" for port in ports)
     return [
@@ -268,5 +340,5 @@ def paperd_command(plan: Plan, ports: list[int], summary: Path, arguments: argpa
         "--max-messages", str(plan.messages_max), "--start-at", plan.start_at, "--speed", str(plan.speed),
         "--line-a", line_a, "--line-b", line_b, "--request", request, "--json", str(summary),
         "--loss", str(arguments.loss), "--duplicate", str(arguments.duplicate),
-        "--reorder", str(arguments.reorder),
+        "--reorder", str(arguments.reorder), *(venue.options() if venue else []),
     ]  # fmt: skip

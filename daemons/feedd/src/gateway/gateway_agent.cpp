@@ -187,6 +187,7 @@ void GatewayAgent::tell_sent(const schema::OrderIntent& intent, schema::OrderUpd
   update.mutate_epoch(intent.epoch());
   update.mutate_in_window(closed ? 1 : 0);
   orders_->desk().answer(update, intent, sent_ns);
+  stats_.sent.add();
   if (intent.emit_ts_ns() < sent_ns) stats_.intent_to_answer_ns.record(sent_ns - intent.emit_ts_ns());
   if (!closed) return;
   stats_.in_window.add();

@@ -13,6 +13,7 @@ void GatewayStats::declare(StatsRegistry& registry) {
     registry.counter(refused[reason], "feedd_intents_refused_total", "intents", stat_label("reason", name));
   }
   registry.counter(would_send, "feedd_orders_would_send_total", "intents");
+  registry.counter(sent, "feedd_intents_sent_total", "intents");
   registry.counter(in_window, "feedd_orders_in_window_total", "intents");
   registry.gauge(fence_open, "feedd_fence_open", "bool");
   registry.histogram(intent_to_answer_ns, "feedd_intent_to_answer_ns", "ns");

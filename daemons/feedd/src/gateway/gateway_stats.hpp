@@ -13,7 +13,7 @@ inline constexpr std::size_t REFUSAL_REASONS = static_cast<std::size_t>(schema::
 
 struct GatewayStats {
   std::array<Counter, REFUSAL_REASONS> refused;  // by reason; NONE is never used
-  Counter would_send, in_window, fence_open;
+  Counter would_send, sent, in_window, fence_open;
   Histogram intent_to_answer_ns, order_check_ns, fence_close_seen_ns;
   Counter loop_iterations;
 

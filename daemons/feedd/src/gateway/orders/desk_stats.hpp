@@ -9,7 +9,7 @@ struct DeskStats {
   Counter orders_sent, cancels_sent, accepted, fills, filled_quantity, canceled, rejected, replaced, broken, unknown,
       ignored, foreign, overfilled, unattributed;
   Counter open_orders, unacknowledged;  // gauges
-  Histogram send_to_answer_ns, tick_to_send_ns;
+  Histogram send_to_answer_ns;
 
   void declare(StatsRegistry& registry) {
     registry.written_by(StatWriter::GATEWAY);
@@ -33,7 +33,6 @@ struct DeskStats {
     registry.gauge(open_orders, "feedd_open_orders", "orders");
     registry.gauge(unacknowledged, "feedd_unacknowledged_messages", "messages");
     registry.histogram(send_to_answer_ns, "feedd_send_to_answer_ns", "ns");
-    registry.histogram(tick_to_send_ns, "feedd_tick_to_send_ns", "ns");
   }
 };
 

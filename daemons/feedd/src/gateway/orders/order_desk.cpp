@@ -125,6 +125,7 @@ RefusalReason OrderDesk::send_new(const schema::OrderIntent& intent, const Order
   }
   ++next_token_;
   ++orders_sent_;
+  stats_.orders_sent.add();
   last_sent_ = place;
   out = update_of(place, UpdateKind::SENT);
   return RefusalReason::NONE;
@@ -156,6 +157,7 @@ RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const O
   table_.publish(old_place, accounts_.at(old.account).instrument_id, updates_.sequence());
   ++next_token_;
   ++orders_sent_;
+  stats_.orders_sent.add();
   last_sent_ = place;
   out = update_of(place, UpdateKind::SENT);
   out.mutate_action(IntentAction::REPLACE);
@@ -218,6 +220,7 @@ SendResult OrderDesk::cancel_on_wire(OrderPlace place, std::uint64_t now_ns) noe
     order.cancel_sent_ns = now_ns;
   });
   ++cancels_sent_;
+  stats_.cancels_sent.add();
   store_word(state_, LAST_CANCEL_TS_NS, clock_());
   return result;
 }
