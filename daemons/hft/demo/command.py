@@ -23,7 +23,8 @@ from hft.demo import prepare
 from hft.demo.control import ControlSource
 from hft.demo.figures import Figures, FigureSource
 from hft.demo.group import DAEMON_NICE, Group, GroupError
-from hft.demo.kill import KillFigures, freeze_and_measure, intents_after_fence
+from hft.demo.kill import KillFigures, await_drained, freeze_and_measure, intents_after_fence
+from hft.demo.orders import OrderFigures, OrderSource
 from hft.demo.report import print_report, write_json
 from hft.demo.screen import Look, Rates, Screen, book_tops, make_screen
 from hft.layout.dtypes import RegionKind
@@ -65,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="watchd's deadline for a silent loop (%(default)s; a server with isolated cores: 30)",
     )
+    add(
+        "--strategy",
+        choices=sorted(prepare.STRATEGIES),
+        default="taker",
+        help="takes on the model's score, quotes both sides, or takes without looking at its position (%(default)s)",
+    )
+    add("--no-orders", action="store_true", help="no paper venue: intents are checked and not sent")
     add("--record", type=Path, metavar="DIR", help="record the run into a journal (see braind --replay)")
     add("--json", type=Path, metavar="FILE", help="write the report as JSON")
     add("--loss", type=_rate, default=0.0, metavar="P", help="drop this share of the packets of each line")
@@ -151,11 +159,12 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with _run_directory(arguments.keep) as directory:
             plan = prepare.make_plan(arguments, directory, log)
-            figures, problems, kill = _run_suite(plan, directory, arguments, console, log)
+            outcome = _run_suite(plan, directory, arguments, console, log)
     except (prepare.PlanError, GroupError) as error:
         log.print(f"hft demo: {error}", markup=False)
         return 1
-    print_report(console, figures, problems, kill)
+    figures, problems, kill, orders = outcome.figures, outcome.problems, outcome.kill, outcome.orders
+    print_report(console, figures, problems, kill, orders)
     if arguments.record is not None:
         log.print(
             f"recorded; repeat it with: braind --replay {arguments.record}", markup=False, soft_wrap=True
@@ -163,6 +172,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         killed = None if kill is None else kill.as_json()
         document = {**figures.as_json(), "kill": killed, "day": plan.describe(), "problems": problems}
+        if orders is not None:
+            agree = not orders.disagreements(braind_lives=kill is None)
+            document |= {"orders": orders.as_json(), "ledgers_agree": agree}
         write_json(arguments.json, document)
     return 1 if problems else 0
 
@@ -179,24 +191,49 @@ class _Session:
     control: ControlSource
     stop: _Stop
     console: Console
+    venue: prepare.PaperVenue | None
+    orders: OrderSource | None
+
+
+@dataclass
+class _Outcome:
+    """What the run came to. `orders` None: there was no venue."""
+
+    figures: Figures
+    problems: list[str]
+    kill: KillFigures | None
+    orders: OrderFigures | None
 
 
 def _run_suite(
     plan: prepare.Plan, directory: Path, arguments: argparse.Namespace, console: Console, log: Console
-) -> tuple[Figures, list[str], KillFigures | None]:
+) -> _Outcome:
     paperd_json = directory / "paperd.json"
     ports = prepare.free_udp_ports(3)
-    config = prepare.write_config(plan, directory, ports, arguments.deadline_ms)
+    venue = None if arguments.no_orders else prepare.paper_venue(directory)
+    config = prepare.write_config(plan, directory, ports, arguments.deadline_ms, venue, arguments.strategy)
+    orders = None if venue is None else OrderSource(directory / "shm", venue.summary)
     source = FigureSource(directory / "shm", paperd_json)
     control = ControlSource(directory / "shm", directory / "state")
-    session = _Session(plan, directory, arguments, Group(directory), source, control, _Stop(), console)
+    session = _Session(
+        plan, directory, arguments, Group(directory), source, control, _Stop(), console, venue, orders
+    )
     group = session.group
     try:
         log.print("starting watchd, feedd and braind (warm-up) …")
         prepare.first_state(config)
         try:
+            paperd = prepare.paperd_command(plan, ports, paperd_json, arguments, venue)
+            if venue is not None:
+                group.start("paperd", paperd, told=True)
+            credentials = {} if venue is None else {"CREDENTIALS_DIRECTORY": str(venue.credentials)}
             for name in ("watchd", "feedd", "braind"):
-                group.start(name, [prepare.executable(name), "--config", str(config)], DAEMON_NICE)
+                group.start(
+                    name,
+                    [prepare.executable(name), "--config", str(config)],
+                    DAEMON_NICE,
+                    environment=credentials,
+                )
                 group.wait_ready(name, START_SECONDS_MAX, session.stop.check)
             _await_armed(session)
         except GroupError as error:
@@ -207,7 +244,10 @@ def _run_suite(
         if arguments.record is not None:
             group.start("recorder", prepare.recorder_command(config, arguments.record))
             group.wait_ready("recorder", START_SECONDS_MAX, session.stop.check)
-        group.start("paperd", prepare.paperd_command(plan, ports, paperd_json, arguments))
+        if venue is None:
+            group.start("paperd", paperd)
+        else:
+            group.tell("paperd")
         problems, kill = _watch(session)
         return _end(session, problems, kill)
     finally:
@@ -229,28 +269,61 @@ def _await_armed(session: _Session) -> None:
         time.sleep(0.02)
 
 
-def _end(
-    session: _Session, problems: list[str], kill: KillFigures | None
-) -> tuple[Figures, list[str], KillFigures | None]:
-    """Stops in order and adds everything up. braind first: watchd then disarms, feedd confirms."""
+def _end(session: _Session, problems: list[str], kill: KillFigures | None) -> _Outcome:
+    """Stops in order and adds everything up.
+
+    The feed first, the venue last. braind before feedd: watchd then disarms, the gateway cancels what is open and
+    confirms.
+    """
     group = session.group
-    group.stop("paperd")
+    _end_feed(session)
     if kill is None:
         _settle(session.source, group)
-    names = [name for name in ("braind", "feedd", "recorder", "watchd") if name in group.daemons]
+    names = [name for name in ("braind", "feedd") if name != "braind" or kill is None]
     for name in names:
-        if name == "braind" and kill is not None:
-            continue
-        if not group.stop(name):
-            problems.append(f"{name}: {group.daemons[name].state}\n{group.daemons[name].last_words()}")
+        if name == "feedd" and kill is None:
+            _await_disarmed(session)
+        _stop(session, name, problems)
+    for name in ("paperd", "recorder", "watchd"):
+        if name in group.daemons:
+            _stop(session, name, problems)
     figures = session.source.read()
+    orders = None if session.orders is None else session.orders.read()
     if kill is None:
         problems += figures.broken_promises()
         if (state := session.control.read().state) != "disarmed":
             problems.append(f"the suite ended {state}, not disarmed")
     else:
         problems += kill.problems() + figures.broken_promises_of_the_venue_s_side()
-    return figures, problems, kill
+    if orders is not None:
+        problems += orders.disagreements(braind_lives=kill is None)
+    return _Outcome(figures, problems, kill, orders)
+
+
+def _stop(session: _Session, name: str, problems: list[str]) -> None:
+    if not session.group.stop(name):
+        daemon = session.group.daemons[name]
+        problems.append(f"{name}: {daemon.state}\n{daemon.last_words()}")
+
+
+def _end_feed(session: _Session) -> None:
+    """No more market data. With a venue paperd stays until everybody has left it."""
+    if session.venue is None:
+        session.group.stop("paperd")
+        return
+    daemon = session.group.daemons["paperd"]
+    if daemon.process.poll() is None:
+        daemon.process.terminate()
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    while session.source.read().paperd_state not in ("draining", "done") and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _await_disarmed(session: _Session) -> None:
+    """Braind has gone: the gateway cancels, watchd writes it down."""
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    while session.control.read().state == "armed" and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _watch(session: _Session) -> tuple[list[str], KillFigures | None]:
@@ -310,8 +383,10 @@ def _kill(session: _Session) -> KillFigures:
     fence = session.control.fence()
     assert fence is not None, "it was armed"
     kill = freeze_and_measure(session.group.daemons["braind"].process.pid, fence)
+    gateway = Region.open(str(session.directory / "shm/feedd/gateway.state"), int(RegionKind.GATEWAY_STATE))
+    orders = None if session.venue is None else await_drained(fence, gateway)
     passed = intents_after_fence(str(session.directory / "shm"), fence)
-    return replace(kill, intents_after_fence=passed)
+    return replace(kill, intents_after_fence=passed, orders=orders)
 
 
 def _settle(source: FigureSource, group: Group) -> None:

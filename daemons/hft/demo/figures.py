@@ -20,6 +20,9 @@ HOPS = {
     "intent_to_answer": ("feedd", "feedd_intent_to_answer_ns"),
 }
 
+# Kinds of updates that answer an intent; each intent gets one.
+ANSWERS = ("refused", "would_send", "sent")
+
 Values = dict[str, int | Histogram]
 
 
@@ -37,6 +40,7 @@ class Figures:
     intents: int = 0
     refused: int = 0
     would_send: int = 0
+    sent_on: int = 0  # intents whose message went to the venue
     answered: int = 0
     decisions: int = 0
     paperd_state: str = ""
@@ -52,10 +56,10 @@ class Figures:
                 f"published {self.published:,} ≠ consumed {self.consumed:,} + lost {self.lost_ring:,} "
                 f"+ unread {self.unread:,}"
             )
-        if not self.intents == self.answered == self.would_send + self.refused:
+        if not self.intents == self.answered == self.would_send + self.sent_on + self.refused:
             broken.append(
                 f"{self.intents:,} intents (braind) ≠ {self.answered:,} answers seen (braind) "
-                f"≠ would send {self.would_send:,} + refused {self.refused:,} (feedd)"
+                f"≠ sent {self.sent_on:,} + would send {self.would_send:,} + refused {self.refused:,} (feedd)"
             )
         return broken
 
@@ -70,11 +74,17 @@ class Figures:
             "events": {name: getattr(self, name) for name in events},
             "intents": self.intents,
             "would_send": self.would_send,
+            "sent": self.sent_on,
             "refused": self.refused,
             "answered": self.answered,
             "decisions": self.decisions,
             "latency_ns": self.latency_ns,
         }
+
+
+def _labelled(values: Values, name: str, kind: str) -> int:
+    value = values.get(f'{name}{{kind="{kind}"}}', 0)
+    return value if isinstance(value, int) else 0
 
 
 def _labelled_sum(values: Values, name: str) -> int:
@@ -141,7 +151,8 @@ class FigureSource:
             intents=total("braind", "braind_intents_total"),
             refused=total("feedd", "feedd_intents_refused_total"),
             would_send=total("feedd", "feedd_orders_would_send_total"),
-            answered=total("braind", "braind_updates_total"),
+            sent_on=total("feedd", "feedd_intents_sent_total"),
+            answered=sum(_labelled(values["braind"], "braind_updates_total", kind) for kind in ANSWERS),
             decisions=total("braind", "braind_decisions_total"),
             paperd_state=str(paperd.get("state", "")),
             latency_ns={hop: _percentiles(values[daemon].get(name)) for hop, (daemon, name) in HOPS.items()},

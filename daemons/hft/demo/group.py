@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +84,13 @@ class Group:
         self.daemons: dict[str, Daemon] = {}
 
     def start(
-        self, name: str, command: list[str], nice: int = 0, *, told: bool = False, **environment: str
+        self,
+        name: str,
+        command: list[str],
+        nice: int = 0,
+        *,
+        told: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> Daemon:
         """Starts `command` as `name`, with that priority if it may. Raises GroupError when it can not be executed.
 
@@ -102,7 +108,7 @@ class Group:
                     stdin=subprocess.PIPE if told else subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, "NOTIFY_SOCKET": str(notify_path), **environment},
+                    env={**os.environ, "NOTIFY_SOCKET": str(notify_path), **(environment or {})},
                     process_group=0,
                     preexec_fn=lambda: _prepare(nice),
                 )
@@ -132,7 +138,7 @@ class Group:
         """An empty line on its standard input, and the end of it."""
         pipe = self.daemons[name].process.stdin
         assert pipe is not None
-        with suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError):
             pipe.write(b"\n")
             pipe.close()
 

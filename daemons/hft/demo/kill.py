@@ -10,12 +10,12 @@ import os
 import select
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from hft.layout.dtypes import ORDER_UPDATE, RegionKind, UpdateKind
-from hft.regions import Region, RingReader, monotonic_ns, read_control_record
+from hft.layout.dtypes import ORDER_UPDATE, IntentAction, RegionKind, UpdateKind
+from hft.regions import Region, RingReader, monotonic_ns, read_control_record, read_gateway_state
 
 AWAITED_NS_MAX = 5_000_000_000
 LOOK_INTERVAL_S = 200e-6
@@ -28,12 +28,14 @@ class KillFigures:
     fence_ms: float | None
     dead_ms: float | None
     intents_after_fence: int = 0
+    orders: OrdersAtKill | None = None  # None: no venue
 
     def as_json(self) -> dict[str, object]:
         return {
             "fence_ms": self.fence_ms,
             "dead_ms": self.dead_ms,
             "intents_after_fence": self.intents_after_fence,
+            **({} if self.orders is None else asdict(self.orders)),
         }
 
     def problems(self) -> list[str]:
@@ -45,7 +47,43 @@ class KillFigures:
             problems.append("braind was frozen, and was not killed within 5 s")
         if self.intents_after_fence:
             problems.append(f"{self.intents_after_fence} intents passed after the fence was closed")
+        if self.orders is not None:
+            problems += self.orders.problems()
         return problems
+
+
+@dataclass(frozen=True)
+class OrdersAtKill:
+    """What the gateway says of its orders at the kill; None = it did not happen."""
+
+    sent_after_fence: int
+    open_at_kill: int
+    last_cancel_ms: float | None  # from the closed fence to the last cancel on the wire
+    drained: bool
+
+    def problems(self) -> list[str]:
+        problems = []
+        if self.sent_after_fence:
+            problems.append(f"{self.sent_after_fence} orders were sent after the fence was closed")
+        if not self.drained:
+            problems.append("the gateway did not drain: orders may still be open at the venue")
+        return problems
+
+
+def await_drained(fence: Region, gateway: Region) -> OrdersAtKill:
+    """Waits, bounded, until the gateway says that nothing of the killed epoch is open."""
+    page = read_control_record(fence, "Fence")
+    deadline_ns = monotonic_ns() + AWAITED_NS_MAX
+    while (words := read_gateway_state(gateway))["drained"] != page["epoch"] and monotonic_ns() < deadline_ns:
+        time.sleep(LOOK_INTERVAL_S)
+    cancelled_ns = words["last_cancel_ts_ns"]
+    late = cancelled_ns > page["closed_ts_ns"]
+    return OrdersAtKill(
+        sent_after_fence=words["sent_after_close"],
+        open_at_kill=words["open_at_close"],
+        last_cancel_ms=_ms(cancelled_ns, page["closed_ts_ns"]) if late else None,
+        drained=words["drained"] == page["epoch"],
+    )
 
 
 def freeze_and_measure(pid: int, fence: Region) -> KillFigures:
@@ -82,7 +120,10 @@ def intents_after_fence(run_directory: str, fence: Region) -> int:
     while count := reader.poll(4096):
         batch = records[reader.start : reader.start + count].copy()
         if reader.validate():
-            late = (batch["kind"] == int(UpdateKind.WOULD_SEND)) & (batch["publish_ts_ns"] > closed_ts_ns)
+            passed_on = (batch["kind"] == int(UpdateKind.WOULD_SEND)) | (
+                (batch["kind"] == int(UpdateKind.SENT)) & (batch["action"] != int(IntentAction.CANCEL))
+            )
+            late = passed_on & (batch["publish_ts_ns"] > closed_ts_ns) & (batch["in_window"] == 0)
             passed += int(np.count_nonzero(late))
             reader.advance(count)
     return passed

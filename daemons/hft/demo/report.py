@@ -11,6 +11,7 @@ from rich.table import Table
 
 from hft.demo.figures import Figures
 from hft.demo.kill import KillFigures
+from hft.demo.orders import OrderFigures
 from hft.demo.screen import latency_rows
 
 
@@ -21,7 +22,55 @@ def write_json(path: Path, document: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-def print_report(console: Console, figures: Figures, problems: list[str], kill: KillFigures | None) -> None:
+def print_orders(console: Console, orders: OrderFigures) -> None:
+    """What the paper venue, the gateway and the shadow book say of the orders."""
+    table = Table(
+        title="orders (a paper venue: its fills are a model's)", title_justify="left", show_header=False
+    )
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in (
+        ("sent to the venue", orders.sent),
+        ("  acknowledged", orders.acknowledged),
+        ("  fills", orders.filled),
+        ("  cancels", orders.canceled),
+        ("  rejected", orders.rejected),
+        ("  open at the end", orders.open),
+    ):
+        table.add_row(name, f"{value:,}")
+    held = ", ".join(f"{symbol} {quantity:+,}" for symbol, quantity in sorted(orders.positions.items())[:8])
+    more = len(orders.positions) - 8
+    table.add_row("position", (held or "flat") + (f" and {more} more" if more > 0 else ""))
+    table.add_row("realized, without fees", f"{orders.realized:,.2f}")
+    table.add_row("realized and marked", f"{orders.marked:,.2f}")
+    table.add_row("fees", f"{orders.fees:,.2f}")
+    console.print(table)
+
+
+def print_kill(console: Console, kill: KillFigures) -> None:
+    """From the freeze to the death, and what was open."""
+    fence, dead = (f"{ms:.1f} ms" if ms is not None else "never" for ms in (kill.fence_ms, kill.dead_ms))
+    console.print(
+        f"braind frozen: fence closed after {fence}, braind dead after {dead}, "
+        f"{kill.intents_after_fence} intents passed after that",
+        highlight=False,
+    )
+    if kill.orders is not None:
+        last = kill.orders.last_cancel_ms
+        console.print(
+            f"{kill.orders.open_at_kill} orders were open, the last cancel went out after "
+            f"{'–' if last is None else f'{last:.1f} ms'}, {'drained' if kill.orders.drained else 'NOT drained'}",
+            highlight=False,
+        )
+
+
+def print_report(
+    console: Console,
+    figures: Figures,
+    problems: list[str],
+    kill: KillFigures | None,
+    orders: OrderFigures | None,
+) -> None:
     """Counts, latencies, the kill, and one line a broken promise (or that there is none)."""
     counts = Table(title="events", title_justify="left", show_header=False)
     counts.add_column()
@@ -37,7 +86,8 @@ def print_report(console: Console, figures: Figures, problems: list[str], kill: 
         ("  unread at the end", f.unread),
         ("decisions", f.decisions),
         ("intents emitted (braind)", f.intents),
-        ("  passed every check (there is no venue yet)", f.would_send),
+        ("  sent to the venue", f.sent_on),
+        ("  passed every check, no venue (--no-orders)", f.would_send),
         ("  refused by the gateway", f.refused),
         ("  answers seen by braind", f.answered),
     ):
@@ -51,13 +101,10 @@ def print_report(console: Console, figures: Figures, problems: list[str], kill: 
         latency.add_row(*row)
     console.print(latency)
 
+    if orders is not None:
+        print_orders(console, orders)
     if kill is not None:
-        fence, dead = (f"{ms:.1f} ms" if ms is not None else "never" for ms in (kill.fence_ms, kill.dead_ms))
-        console.print(
-            f"braind frozen: fence closed after {fence}, braind dead after {dead}, "
-            f"{kill.intents_after_fence} intents passed after that",
-            highlight=False,
-        )
+        print_kill(console, kill)
     if problems:
         for problem in problems:
             console.print(f"[bold red]does not add up:[/] {problem}", highlight=False)
@@ -65,4 +112,6 @@ def print_report(console: Console, figures: Figures, problems: list[str], kill: 
         sums = "sent = decoded + gaps"
         if kill is None:
             sums += ", published = consumed + lost + unread, every intent answered"
+        if orders is not None:
+            sums += ", the ledgers agree"
         console.print(f"{sums}: [bold green]yes[/]", highlight=False)

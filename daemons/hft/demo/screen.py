@@ -111,7 +111,7 @@ def flow_rows(look: Look) -> list[tuple[str, ...]]:
         ("  lag, lost", f"{f.unread:,}, {f.lost_ring:,}", ""),
         ("decisions", f"{f.decisions:,}", f"{r['decisions']:,.0f}/s"),
         ("intents", f"{f.intents:,}", f"{r['intents']:,.0f}/s"),
-        ("  would be sent", f"{f.would_send:,}", ""),
+        ("  sent to the venue", f"{f.sent_on + f.would_send:,}", ""),
         ("  refused", f"{f.refused:,}", ""),
         ("feed messages lost", f"{f.gaps:,}", ""),
     ]
