@@ -348,7 +348,8 @@ def _check_risk(risk: Risk, gateway: Gateway) -> None:
     for index, symbol in enumerate(risk.symbols):
         if gateway.venue and len(symbol) > VENUE_SYMBOL_MAX:
             raise ConfigError(
-                f"risk.symbols[{index}]", f'"{symbol}" is longer than the venue\'s {VENUE_SYMBOL_MAX} characters'
+                f"risk.symbols[{index}]",
+                f'"{symbol}" is longer than the venue\'s {VENUE_SYMBOL_MAX} characters',
             )
     for name in ("open_orders_max", "unacknowledged_max"):
         if getattr(risk, name) > gateway.orders:
