@@ -157,10 +157,9 @@ def _watchd(document: Document) -> Iterator[str]:
     if not watchd:
         yield document.get("text", "does not answer")
         return
-    passes = (
-        f"pid {watchd.get('pid')}, {watchd.get('passes', 0):,} passes, {watchd.get('passes_late', 0):,} late"
-    )
-    yield f"{passes}, longest stall {_ms(watchd.get('longest_stall_ms'))}"
+    pid = f"pid {watchd['pid']}, " if "pid" in watchd else ""
+    passes = f"{pid}{watchd.get('passes', 0):,} passes, {watchd.get('passes_late', 0):,} late"
+    yield f"{passes}, longest stall {_ms(watchd.get('longest_stall_ms', watchd.get('longest_gap_ms')))}"
     if document.get("state_durable") is False:
         yield "the state is NOT known to be on disk → docs/RUNBOOK.md#state-not-durable"
 
