@@ -79,6 +79,8 @@ class LimitsViewTest : public SharedMemoryTest {
 
 TEST_F(LimitsViewTest, without_a_page_every_limit_that_it_could_tighten_is_0) {
   EXPECT_EQ(REFUSING, tightened(view_.limits()));
+  EXPECT_EQ(900u, view_.limits().book_age_ns_max) << "the configuration's alone";
+  EXPECT_EQ(1000u, view_.limits().messages_per_s);
   EXPECT_EQ(LimitsView::SEQUENCE_NONE, view_.sequence());
   EXPECT_FALSE(view_.refresh());
   view_.set_region(Region());
@@ -221,6 +223,18 @@ TEST_F(LimitsViewTest, another_page_that_is_just_being_written_is_taken_at_whate
   EXPECT_EQ(word(first, 0), word(second, 0));
   EXPECT_TRUE(view_.refresh());
   EXPECT_EQ(6u, view_.limits().loss_max);
+}
+
+TEST_F(LimitsViewTest, after_a_page_with_a_list_one_that_nobody_wrote_has_none) {
+  Region first = page();
+  schema::Limits wanted = page_of(1, LIMIT_NOT_SET);
+  add(wanted, 3, 1, 1, 1);
+  ASSERT_TRUE(LimitsWriter(first).write(wanted));
+  view_.set_region(first);
+  const Region second = Region::adopt(options(schema::RegionKind::LIMITS, 1, sizeof(schema::Limits), "limits.new"));
+  view_.set_region(second);
+  view_.configure_instrument(5, {});
+  for (std::uint32_t id = 0; id < INSTRUMENTS; ++id) EXPECT_EQ(NOT_SET, of(view_.instrument(id)));
 }
 
 TEST_F(LimitsViewTest, a_page_with_more_entries_than_there_is_room_for_refuses) {
