@@ -123,7 +123,7 @@ TEST_F(OrderDeskTest, an_order_that_dies_takes_its_unanswered_replacement_with_i
   drain();
   desk_->on_event(event(Event::CANCELED, token, 100));
   EXPECT_TRUE(desk_->nothing_open());
-  EXPECT_EQ((Kinds{UpdateKind::IGNORED, UpdateKind::CANCELED}), kinds());
+  EXPECT_EQ((Kinds{UpdateKind::CANCELED, UpdateKind::IGNORED}), kinds());
   EXPECT_EQ(0u, desk_->unacknowledged());
   expect_sums();
 }

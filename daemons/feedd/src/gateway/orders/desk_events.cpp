@@ -238,21 +238,32 @@ OrderPlace OrderDesk::adopt(const VenueEvent& event, std::uint64_t filled) noexc
   return add(order);
 }
 
-// The order is gone, and so is whatever waited for an answer on it.
+// The order is gone, and then whatever waited for an answer on it.
 void OrderDesk::end(OrderPlace place, UpdateKind kind, const VenueEvent& event) noexcept {
   const OpenOrder& order = table_.at(place);
+  const AccountPlace account = order.account;
   const OrderPlace replacement = order.replacing ? NO_PLACE : order.partner;
-  if (replacement != NO_PLACE) {
-    tell(replacement, UpdateKind::IGNORED, IntentAction::REPLACE);
-    drop_replacement(place);
-  }
+  schema::OrderUpdate ignored;
+  if (replacement != NO_PLACE) ignored = take_off_replacement(place);
   schema::OrderUpdate update = update_of(place, kind);
   fill_in(update, event);
   update.mutate_order_state(OrderState::DEAD);
   update.mutate_leaves_quantity(0);
-  const AccountPlace account = order.account;
   remove(place);
   publish_gone(update, place, account);
+  if (replacement != NO_PLACE) publish_gone(ignored, replacement, account);
+}
+
+// The venue never acted on the replacement: it goes, and the update that says so is returned.
+schema::OrderUpdate OrderDesk::take_off_replacement(OrderPlace place) noexcept {
+  const OrderPlace replacement = table_.at(place).partner;
+  schema::OrderUpdate update = update_of(replacement, UpdateKind::IGNORED);
+  update.mutate_action(IntentAction::REPLACE);
+  update.mutate_leaves_quantity(table_.at(place).leaves);
+  update.mutate_order_state(OrderState::DEAD);
+  drop_replacement(place);
+  stats_.ignored.add();
+  return update;
 }
 
 // The replacement of the order at `place` is no more; that one stands alone again.
@@ -302,9 +313,9 @@ void OrderDesk::settle_order(OrderPlace place) noexcept {
   const OpenOrder& order = table_.at(place);
   if (order.replacing && order.partner != NO_PLACE) return;  // settled with the one that it was to replace
   if (order.partner != NO_PLACE) {
-    stats_.ignored.add();
-    tell(order.partner, UpdateKind::IGNORED, IntentAction::REPLACE);
-    drop_replacement(place);
+    const OrderPlace replacement = order.partner;
+    schema::OrderUpdate ignored = take_off_replacement(place);
+    publish_gone(ignored, replacement, order.account);
   }
   if (!order.accepted) {
     stats_.ignored.add();

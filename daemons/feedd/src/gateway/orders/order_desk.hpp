@@ -112,6 +112,7 @@ class OrderDesk final : public VenueListener {
   OrderPlace adopt(const VenueEvent& event, std::uint64_t filled) noexcept;
   void end(OrderPlace place, schema::UpdateKind kind, const VenueEvent& event) noexcept;
   void drop_replacement(OrderPlace place) noexcept;
+  schema::OrderUpdate take_off_replacement(OrderPlace place) noexcept;
   void break_off() noexcept;
   void settle() noexcept;
   void settle_order(OrderPlace place) noexcept;
