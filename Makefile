@@ -18,7 +18,7 @@ test: ## everything that CI runs
 	@deploy/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@code=0; \
-	  $(PYTHON) -m pytest -n 2 --dist loadfile -m 'not alone' $(ARGS) || [ $$? -eq 5 ] || code=1; \
+	  $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq 5 ] || code=1; \
 	  $(PYTHON) -m pytest -m alone $(ARGS) || [ $$? -eq 5 ] || code=1; exit $$code
 
 lint: ## ruff, mypy --strict, import-linter, clang-format

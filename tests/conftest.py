@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,13 +20,17 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("HFT_CACHE_DIR", str(ROOT / "build" / "test-cache"))
 
 
+# Two at a time they run in workers that ignore ctrl-C, and so would whatever the tests start there.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # What measures, starves the machine on purpose, or holds real processes to deadlines in milliseconds has the cores to
 # itself. `make test` runs the rest first, two at a time (Makefile).
 ALONE = (
     "system", "watchd/process", "feedd/daemon", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
     "braind/test_process.py", "braind/test_controls.py", "braind/test_idle.py", "braind/test_bench_tick.py",
     "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py", "watchd/exporter/test_main.py",
-    "watchd/test_alert.py", "contract/test_control.py", "watchd/monitor/test_simulation.py",
+    "watchd/test_alert.py", "watchd/test_scribe.py", "contract/test_control.py", "watchd/monitor/test_simulation.py",
 )  # fmt: skip
 
 
