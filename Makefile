@@ -17,7 +17,9 @@ demo: setup ## replay a market day: paperd → feedd → braind, live on this te
 test: ## everything that CI runs
 	@deploy/setup.sh test
 	@$(MAKE) --no-print-directory lint
-	@$(PYTHON) -m pytest $(ARGS)
+	@code=0; \
+	  $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq 5 ] || code=1; \
+	  $(PYTHON) -m pytest -m alone $(ARGS) || [ $$? -eq 5 ] || code=1; exit $$code
 
 lint: ## ruff, mypy --strict, import-linter, clang-format
 	@deploy/setup.sh test

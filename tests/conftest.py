@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,42 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Compiled kernels, generated days and models of all tests: one cache of the checkout's own, kept between runs.
 os.environ.setdefault("HFT_CACHE_DIR", str(ROOT / "build" / "test-cache"))
+
+
+# Two at a time they run in workers that ignore ctrl-C, and so would whatever the tests start there.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What measures, starves the machine on purpose, or holds real processes to deadlines in milliseconds has the cores to
+# itself. `make test` runs the rest first, two at a time (Makefile).
+ALONE = (
+    "system", "watchd/process", "feedd/daemon", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
+    "braind/test_process.py", "braind/test_controls.py", "braind/test_idle.py", "braind/test_bench_tick.py",
+    "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py", "watchd/exporter/test_main.py",
+    "watchd/test_alert.py", "watchd/test_scribe.py", "contract/test_control.py", "watchd/monitor/test_simulation.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = ROOT / "tests"
+    for item in items:
+        if any(item.path.is_relative_to(tests / part) for part in ALONE):
+            item.add_marker(pytest.mark.alone)
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """`figure(text)`: a line for the report's end, whether the test passes or not."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.stats.get(outcome, [])]
+    lines = [str(text) for r in reports for name, text in r.user_properties if name == "figure"]
+    if lines:
+        terminalreporter.section("figures")
+    for line in lines:
+        terminalreporter.write_line(line)
 
 
 def _build(preset: str, *targets: str) -> Path:

@@ -112,7 +112,7 @@ def value_of(name: str, output: str) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(0 if SECONDS else SECONDS_MAX + 180)
 @pytest.mark.parametrize("target", TARGETS)
-def test_no_input_breaks(target: str, fuzz_build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_input_breaks(target: str, fuzz_build: Path, figure: Callable[[str], None]) -> None:
     make_seeds, bytes_max = TARGETS[target]
     corpus, seeds = (fuzz_build / folder / target for folder in ("corpus", "seeds"))
     for folder in (corpus, seeds):
@@ -134,7 +134,6 @@ def test_no_input_breaks(target: str, fuzz_build: Path, capsys: pytest.CaptureFi
     executed = value_of("stat::number_of_executed_units", output)
     covered = max((int(edges) for edges in re.findall(r"cov: (\d+)", output)), default=0)
     edges = value_of(r"Loaded \d+ modules\s+\(", output)
-    with capsys.disabled():
-        print(f"\n  {target}: {executed} executions, {covered} of {edges} edges")
+    figure(f"fuzz, {target}: {executed} executions, {covered} of {edges} edges")
     assert covered > 0
     assert SECONDS or executed >= RUNS

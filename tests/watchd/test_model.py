@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,13 +76,15 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     outcomes = {}
     for name, bounds in SLICES.items():
         outcomes[name] = search(tmp_path_factory.mktemp("model"), bounds)
-        print(f"\nmodel, {name:12}{outcomes[name]}", end="")
     return outcomes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLICES)
-def test_every_state_of_a_slice_is_visited_and_nothing_fails(explored: dict[str, Outcome], name: str) -> None:
+def test_every_state_of_a_slice_is_visited_and_nothing_fails(
+    explored: dict[str, Outcome], name: str, figure: Callable[[str], None]
+) -> None:
+    figure(f"model, {name:28}{explored[name]}")
     assert (explored[name].failed, explored[name].complete) == ("", True)
 
 
@@ -91,16 +94,16 @@ def test_every_statement_of_the_model_is_reached_in_some_slice(explored: dict[st
 
 
 @pytest.mark.parametrize("mutant", EXPECTED)
-def test_a_broken_rule_is_found(tmp_path: Path, mutant: str) -> None:
+def test_a_broken_rule_is_found(tmp_path: Path, mutant: str, figure: Callable[[str], None]) -> None:
     name, assertion = EXPECTED[mutant]
     outcome = search(tmp_path, SLICES[name] | {f"MUTANT_{mutant}": 1})
-    print(f"\n{mutant:22}{outcome}", end="")
+    figure(f"model, mutant {mutant:21}{outcome}")
     assert outcome.failed == assertion
 
 
-def test_a_frozen_watchd_leads_to_silence(tmp_path: Path) -> None:
+def test_a_frozen_watchd_leads_to_silence(tmp_path: Path, figure: Callable[[str], None]) -> None:
     outcome = search(tmp_path, FROZEN, claim=True)
-    print(f"\nfrozen watchd     {outcome}", end="")
+    figure(f"model, {'frozen watchd':28}{outcome}")
     assert (outcome.failed, outcome.complete) == ("", True)
 
 
@@ -122,7 +125,7 @@ def test_the_note_beside_the_model_names_every_assertion_and_every_mutant() -> N
 @pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("HFT_MODEL") != "large", reason="make model: minutes and gigabytes")
 @pytest.mark.parametrize("name", LARGE)
-def test_nothing_fails_within_larger_bounds(tmp_path: Path, name: str) -> None:
+def test_nothing_fails_within_larger_bounds(tmp_path: Path, name: str, figure: Callable[[str], None]) -> None:
     outcome = search(tmp_path, LARGE[name], compress=True)
-    print(f"\nmodel, {name:28}{outcome}", end="")
+    figure(f"model, {name:28}{outcome}")
     assert (outcome.failed, outcome.complete) == ("", True)

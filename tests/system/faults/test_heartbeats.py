@@ -24,6 +24,7 @@ def test_a_braind_that_can_not_reach_the_heartbeat_socket_is_not_armed(suite: Su
     wait_until(lambda: suite.status()["arm_blockers"] == [blocker], "nothing else blocks")
     assert blocker in suite.ask("arm", by="alice")["text"]
     suite.wait_for_state("killed")
+    wait_until(lambda: suite.status()["state_durable"], "a kill does not wait for the disk")
     assert suite.record().reason == "heartbeats_lost"
     assert suite.fence()["token"] == 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -37,13 +38,15 @@ def lives(first: int, last: int) -> tuple[Counter[str], list[str]]:
 
 
 @pytest.mark.timeout(0)
-def test_no_rule_is_broken_in_any_life() -> None:
+def test_no_rule_is_broken_in_any_life(figure: Callable[[str], None]) -> None:
     chunk = max(1, SEEDS // 16)
     firsts = range(0, SEEDS, chunk)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         parts = list(pool.map(lives, firsts, [min(first + chunk, SEEDS) for first in firsts]))
     counts: Counter[str] = sum((part for part, _ in parts), Counter())
-    print(f"{SEEDS} seeds: " + ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())))
+    figure(
+        f"monitor, {SEEDS} lives: " + ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+    )
     assert [problem for _, problems in parts for problem in problems] == []
     # What never happened was not tested.
     assert set(simulation.FAULTS) <= set(counts)
