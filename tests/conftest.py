@@ -28,7 +28,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # itself. `make test` runs the rest first, two at a time (Makefile).
 ALONE = (
     "system", "watchd/process", "feedd/daemon", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
-    "braind/test_process.py", "braind/test_shadow_process.py", "braind/test_controls.py", "braind/test_idle.py", "braind/test_bench_tick.py",
+    "braind/test_process.py", "braind/test_shadow_process.py", "braind/test_controls.py", "braind/test_idle.py",
+    "braind/test_bench_tick.py",
     "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py", "watchd/exporter/test_main.py",
     "watchd/test_alert.py", "watchd/test_scribe.py", "contract/test_control.py", "watchd/monitor/test_simulation.py",
 )  # fmt: skip

@@ -45,7 +45,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_board_entries_total": "entries: written to market.board",
     "hft_feedd_receive_to_publish_seconds": "histogram, per packet that published anything: kernel receive stamp to last record published",
     "hft_feedd_intents_refused_total": 'intents: answered REFUSED in updates.ring; the first "no" in this order counts',
-    "hft_feedd_orders_would_send_total": "intents: passed every check and were answered WOULD_SEND: this build has no venue session",
+    "hft_feedd_orders_would_send_total": "intents: passed every check and were answered WOULD_SEND: no venue is configured",
     "hft_feedd_intents_sent_total": "intents: answered SENT: their message is on the wire",
     "hft_feedd_orders_sent_total": "orders: NEW and REPLACE on the wire, counted by the order desk",
     "hft_feedd_cancels_sent_total": "cancels: on the wire, the gateway's own included",
