@@ -13,17 +13,18 @@ inline std::uint64_t OrderDesk::exposure(OrderPlace place) const noexcept {
   return order.replacing ? 0 : std::max(order.leaves, table_.at(order.partner).leaves);
 }
 
-// `apply(order)` may set anything but token, ids, account and side. The replacement, if there is one, counts with the
-// order it replaces: change that one when its own leaves move.
+// `apply(order)` may set anything but token, ids, account and side. What it changes may move its partner's share, too.
 template <class Change>
 void OrderDesk::change(OrderPlace place, Change apply) noexcept {
   OpenOrder& order = table_.at(place);
-  const std::uint64_t before = exposure(place);
+  const OrderPlace partner = order.partner;
+  const auto together = [&] { return exposure(place) + (partner == NO_PLACE ? 0 : exposure(partner)); };
+  const std::uint64_t before = together();
   const bool waited = unanswered(order);
   apply(order);
   if (order.state != schema::OrderState::UNKNOWN) order.state = state_of(order);
   recount(waited, unanswered(order));
-  accounts_.change_open(order.account, order.side, before, exposure(place));
+  accounts_.change_open(order.account, order.side, before, together());
 }
 
 inline schema::OrderState OrderDesk::state_of(const OpenOrder& order) const noexcept {

@@ -151,7 +151,7 @@ RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const O
   const OrderPlace place = add(order);
   change(old_place, [place](OpenOrder& changed) { changed.partner = place; });
   if (venue_->replace(message, times.send_ns) == SendResult::WOULD_BLOCK) {
-    remove(place);
+    drop_replacement(old_place);
     return RefusalReason::SOCKET_FULL;
   }
   table_.publish(old_place, accounts_.at(old.account).instrument_id, updates_.sequence());
@@ -260,6 +260,7 @@ void OrderDesk::want_cancel(OrderPlace place, std::uint64_t now_ns) noexcept {
     changed.cancel_wanted = true;
     changed.cancel_sent = false;
   });
+  if (stale) table_.publish(place, accounts_.at(order.account).instrument_id, updates_.sequence());
   ++cancels_due_;
 }
 
