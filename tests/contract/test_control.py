@@ -65,6 +65,7 @@ def test_an_adopted_region_keeps_its_inode_its_generation_and_every_word(shm_dir
     assert second.bytes()[RECORDS_OFFSET:].tobytes() == bytes_before
     assert before == {
         "token": 1234, "lease_deadline_ns": 5678, "epoch": 7, "reason": 0, "closed_ts_ns": 0, "paused_all": 0,
+        "shut_ts_ns": 0,
     }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_a_whole_day_arrives_is_traded_on_and_the_three_ledgers_agree(
     assert report["kill"] is None
     for hop in ("receive_to_publish", "publish_to_consume", "publish_to_intent", "intent_to_answer"):
         assert 0 < report["latency_ns"][hop]["p50"] <= report["latency_ns"][hop]["max"]
-    assert "every intent answered, the ledgers agree: yes" in done.stdout.replace("\n", " ")
+    assert "every intent answered, the ledgers agree: yes" in " ".join(done.stdout.split())
     assert "out of sample" in done.stderr
 
 

@@ -263,7 +263,7 @@ symbols = {json.dumps(list(symbols))}{RISK}"""
 
 
 # After the last message the venue stays for as long as it takes to cancel everything and to leave it.
-PAPER_LINGER_S = 20
+PAPER_LINGER_S = 12
 
 
 def paper_venue(directory: Path) -> PaperVenue:

@@ -29,25 +29,41 @@ _NR_USERFAULTFD = 323
 
 @compiled_uncached
 def looping_policy(
-    scores: Any, event: Any, now_ns: int, own: Any, slot: int, parameters: Any, order: Any
-) -> bool:
+    scores: Any,
+    ready: bool,
+    event: Any,
+    now_ns: int,
+    own: Any,
+    slot: int,
+    parameters: Any,
+    book: Any,
+    actions: Any,
+) -> int:
     """The usual one, or a loop without an end."""
     steps = 0
     while parameters[TRIGGER] != 0.0:
         steps = steps * 6364136223846793005 + 1  # something that a compiler can not see through
         if steps == 0:
             break
-    return imbalance_policy(scores, event, now_ns, own, slot, parameters, order)
+    return imbalance_policy(scores, ready, event, now_ns, own, slot, parameters, book, actions)
 
 
 @compiled_uncached
 def touching_policy(
-    scores: Any, event: Any, now_ns: int, own: Any, slot: int, parameters: Any, order: Any
-) -> bool:
+    scores: Any,
+    ready: bool,
+    event: Any,
+    now_ns: int,
+    own: Any,
+    slot: int,
+    parameters: Any,
+    book: Any,
+    actions: Any,
+) -> int:
     """The usual one, or a load from a page that never comes."""
     if parameters[TRIGGER] != 0.0:
         load_word(np.uint64(parameters[ADDRESS]))
-    return imbalance_policy(scores, event, now_ns, own, slot, parameters, order)
+    return imbalance_policy(scores, ready, event, now_ns, own, slot, parameters, book, actions)
 
 
 class Looping(ImbalanceStrategy):

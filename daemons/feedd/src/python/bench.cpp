@@ -28,7 +28,8 @@ void pause() noexcept {
 
 // Spins for an interval before each event, so that its reader has long been waiting for it; a writer that was
 // preempted goes on at its pace and does not catch up.
-void publish_paced(RingWriter<RingRecord<128>>& writer, std::uint64_t count, std::uint64_t interval_ns) noexcept {
+void publish_paced(RingWriterHandle& handle, std::uint64_t count, std::uint64_t interval_ns) {
+  RingWriter<RingRecord<128>>& writer = handle.of_128();
   schema::MarketEvent event;
   event.mutate_kind(schema::EventKind::TICK);
   for (std::uint64_t i = 0; i < count; ++i) {

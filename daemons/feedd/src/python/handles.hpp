@@ -66,6 +66,8 @@ class RingWriterHandle {
   [[nodiscard]] std::uint64_t sequence() const noexcept {
     return std::visit([](const auto& writer) { return writer.sequence(); }, writer_);
   }
+  // Throws std::bad_variant_access when its records are of 256.
+  [[nodiscard]] RingWriter<RingRecord<128>>& of_128() { return std::get<0>(writer_); }
   // `record`: record_bytes() of them.
   std::uint64_t publish(const void* record) noexcept {
     return std::visit([record](auto& writer) { return publish_by(writer, record); }, writer_);
