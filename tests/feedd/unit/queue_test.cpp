@@ -121,7 +121,8 @@ TEST_F(QueueTest, two_threads_pass_every_intent_once_in_order_and_whole) {
       std::this_thread::yield();
       continue;
     }
-    wrong += out.intent_id() != id || out.quantity() != id * 3 || out.market_receive_ts_ns() != ~id || out.sequence() != id;
+    wrong +=
+        out.intent_id() != id || out.quantity() != id * 3 || out.market_receive_ts_ns() != ~id || out.sequence() != id;
     consumer.commit();
     ++id;
   }

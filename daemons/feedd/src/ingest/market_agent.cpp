@@ -116,7 +116,9 @@ void MarketAgent::on_timer(std::uint64_t now_ns) noexcept {
 
 // After the end of a session silence is what is expected.
 void MarketAgent::watch_silence(std::uint64_t now_ns) noexcept {
-  if (counters_.silent || now_ns < last_packet_ns_.load(std::memory_order_relaxed) + silence_alarm_ns_ || sequencer_.session_ended()) return;
+  if (counters_.silent || now_ns < last_packet_ns_.load(std::memory_order_relaxed) + silence_alarm_ns_ ||
+      sequencer_.session_ended())
+    return;
   counters_.silent = true;
   ++counters_.silence_alarms;
   normalizer_.on_silence();

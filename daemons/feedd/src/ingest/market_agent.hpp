@@ -72,7 +72,7 @@ class MarketAgent {
   int request_descriptor_ = -1;  // of the retransmission source
   MarketStats& stats_;
   AgentCounters counters_;
-  std::uint64_t last_event_ns_;   // when the ring last moved
+  std::uint64_t last_event_ns_;  // when the ring last moved
   std::uint64_t replies_until_ns_ = 0;
   std::uint64_t timer_due_ns_ = 0;
   std::uint64_t house_due_ns_ = 0;
