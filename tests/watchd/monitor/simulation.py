@@ -193,6 +193,11 @@ class Simulation(World):
 
     # -- the end --------------------------------------------------------------------------------------------------
 
+    def _bring_daemons(self) -> None:
+        (self.feedd and self.feedd.alive) or self.start_feedd()
+        (self.braind and self.braind.alive and not self.braind_veto) or self._new_braind()
+        self.run_ms(100)
+
     def heal(self) -> None:
         """Faults stop; people bring it back: everything must be able to trade again."""
         self.disk.full, self.disk.slow_ticks, self.stalled_until_ns = False, 2, 0
@@ -207,12 +212,11 @@ class Simulation(World):
         self.run_ms(HEALING_MS)
         if self.monitor.phase not in (Phase.DISARMED, Phase.KILLED, Phase.ARMED):
             self.broken(f"not settled {HEALING_MS} ms after the last fault")
-        (self.feedd and self.feedd.alive) or self.start_feedd()
-        (self.braind and self.braind.alive and not self.braind_veto) or self._new_braind()
-        self.run_ms(100)
+        self._bring_daemons()
         if (self.monitor.phase is Phase.KILLED or self.operator.word) and not self.clear()["ok"]:
             self.broken(f"can not be cleared: {self.answers}")
         self.run_ms(100)
+        self._bring_daemons()  # what was wrong before, such as ledgers that differed, may have killed the first ones
         self.seen.last_arm_ns = self.now_ns
         answer = self.ask("arm")
         if not answer["ok"]:
