@@ -14,11 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braind.compiled import compiled, int64
-from braind.features.registry import FEATURE_NAMES
-from braind.model.package import Manifest
 from braind.shadow.layout import TARGET
-from braind.strategies.imbalance import take_touch, view_of
-from hft.config import Braind
+from braind.strategies.imbalance import ImbalanceStrategy, take_touch, view_of
 from hft.layout.dtypes import Side
 
 _BUY = int(Side.BUY)
@@ -65,22 +62,12 @@ def taker_policy(
     return 1
 
 
-class TakerStrategy:
-    """All features; own state: last view, event time of the last order."""
+class TakerStrategy(ImbalanceStrategy):
+    """As the one it is made from, own state too; it knows its position."""
 
-    features = FEATURE_NAMES
     strategy_id = 2
-    state_words = 2
     policy = staticmethod(taker_policy)
-
-    def __init__(self, config: Braind, manifest: Manifest) -> None:
-        self._config = config
-        self._cool_down_ns = manifest.horizon_ms * 1_000_000
 
     def parameters(self) -> NDArray[np.float64]:
         """Threshold (probability), quantity, cool-down (ns), position limit."""
-        config = self._config
-        return np.array(
-            [config.score_threshold, config.order_quantity, self._cool_down_ns, config.position_max],
-            np.float64,
-        )
+        return np.append(super().parameters(), float(self._config.position_max))

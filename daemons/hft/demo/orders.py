@@ -34,9 +34,7 @@ class OrderFigures:
     marked: float = 0.0
     positions: Mapping[str, int] = field(default_factory=dict)  # the gateway's, without zeros
     divergences: int = 0
-    shadow_orders: int = 0
     sent_after_fence: int = 0
-    in_window: int = 0
     venue: Mapping[str, Any] = field(default_factory=dict)
 
     def disagreements(self, *, braind_lives: bool = True) -> list[str]:
@@ -109,9 +107,7 @@ class OrderSource:
             marked=_signed(words.get("marked_value", 0)) / PRICE_UNITS,
             positions=self._positions(),
             divergences=_total(braind, "braind_shadow_divergences_total"),
-            shadow_orders=_one(braind, "braind_shadow_orders"),
             sent_after_fence=words.get("sent_after_close", 0),
-            in_window=words.get("sent_in_window", 0),
             venue=self._venue(),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -204,7 +203,3 @@ class OrderCircle:
 def _entry(region: Region, record: np.dtype[np.void], index: int) -> np.void:
     entry: np.void = region.records(record)[index].copy()
     return entry
-
-
-def environment(directory: Path) -> dict[str, str]:
-    return os.environ | {"CREDENTIALS_DIRECTORY": str(directory)}

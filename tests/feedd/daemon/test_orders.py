@@ -116,7 +116,7 @@ def test_what_the_gate_refuses_never_reaches_the_venue(
     suite.agree()
 
 
-def test_without_limits_from_watchd_everything_is_refused(circle: Make) -> None:
+def test_an_absent_limit_refuses_everything(circle: Make) -> None:
     suite = circle(risk={"order_quantity_max": 0}).begin()
     suite.send()
     update = suite.updates(UpdateKind.REFUSED)[-1]
