@@ -23,6 +23,7 @@ from hft.layout.dtypes import (
 from hft.regions import read_control_record
 
 Make = Callable[..., OrderCircle]
+EX_CONFIG = 78
 _CANCEL, _REPLACE = int(IntentAction.CANCEL), int(IntentAction.REPLACE)
 _IOC, _SELL = int(TimeInForce.IOC), int(Side.SELL)
 
@@ -81,6 +82,29 @@ def test_an_order_through_the_book_is_filled_and_the_position_follows(circle: Ma
     assert stamps[0] > 0
     suite.agree()
     assert suite.position()["position"] == 100
+
+
+def test_a_start_of_day_position_counts(circle: Make, tmp_path: Path) -> None:
+    held = tmp_path / "positions.csv"
+    held.write_text("symbol,quantity,price\nAAPL,200000,99.50\n")
+    suite = circle(gateway={"positions_file": str(held)}).begin()
+    assert (suite.position()["position"], suite.position()["start_position"]) == (200_000, 200_000)
+    suite.send()
+    update = suite.updates(UpdateKind.REFUSED)[-1]
+    assert RefusalReason(int(update["reason"])).name == "POSITION_LIMIT"
+    suite.send(side=_SELL, price=BID, time_in_force=_IOC)
+    assert int(suite.updates(UpdateKind.FILLED)[-1]["position"]) == 199_900
+
+
+def test_a_positions_file_that_is_not_there_refuses_the_start(circle: Make) -> None:
+    suite = circle(gateway={"positions_file": "/nowhere/positions.csv"})
+    suite.feedd.launch(CREDENTIALS_DIRECTORY=str(suite.credentials))
+    assert suite.feedd.process is not None
+    assert suite.feedd.process.wait(20) == EX_CONFIG
+    assert (
+        "feedd.gateway.positions_file: can not read /nowhere/positions.csv"
+        in suite.feedd.log_path.read_text()
+    )
 
 
 def test_a_replacement_takes_the_order_s_place(circle: Make) -> None:
