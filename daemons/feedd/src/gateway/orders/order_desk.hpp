@@ -28,6 +28,9 @@
 
 namespace hft::feedd {
 
+// Who decided an order: a strategy through the queue, or the gateway at a person's word (position_closer.hpp).
+enum class Sender : std::uint8_t { QUEUE, GATEWAY };
+
 struct DeskRegions {
   Region& state;      // gateway.state
   Region& positions;  // gateway.positions
@@ -60,7 +63,7 @@ class OrderDesk final : public VenueListener {
   // What a CANCEL or REPLACE refers to.
   [[nodiscard]] schema::RefusalReason refers_well(const schema::OrderIntent& intent) const noexcept;
   // Puts a checked intent on the wire. SOCKET_FULL, TABLE_FULL: nothing happened. `out` is what to answer.
-  schema::RefusalReason send(const schema::OrderIntent& intent, const OrderTimes& times,
+  schema::RefusalReason send(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                              schema::OrderUpdate& out) noexcept;
   // Publishes what the last send filled in.
   void answer(schema::OrderUpdate& update, const schema::OrderIntent& intent, std::uint64_t sent_ns) noexcept;
@@ -85,13 +88,13 @@ class OrderDesk final : public VenueListener {
 
  private:
   // order_desk.cpp: what we send
-  schema::RefusalReason send_new(const schema::OrderIntent& intent, const OrderTimes& times,
+  schema::RefusalReason send_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                                  schema::OrderUpdate& out) noexcept;
   schema::RefusalReason send_replace(const schema::OrderIntent& intent, const OrderTimes& times,
                                      schema::OrderUpdate& out) noexcept;
   schema::RefusalReason send_cancel(const schema::OrderIntent& intent, const OrderTimes& times,
                                     schema::OrderUpdate& out) noexcept;
-  [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, const OrderTimes& times,
+  [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                                    AccountPlace account) const noexcept;
   OrderPlace add(const OpenOrder& order) noexcept;
   void part(OrderPlace place) noexcept;
