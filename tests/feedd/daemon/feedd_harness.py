@@ -178,7 +178,10 @@ class Feedd:
         return self.process.wait(DEADLINE_S)
 
     def kill(self) -> None:
+        """feedd itself, and what it was started under."""
         if self.process is not None and not self.ended():
+            if self.logged("started"):
+                os.kill(self.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait(DEADLINE_S)
 
