@@ -2,8 +2,8 @@
 
 As trader.py, but busier: some intents a round, new orders near the touch and through it, cancels and replaces of orders
 that may long be gone, so that at any moment orders rest and messages are on their way. It goes on when it is refused.
-Every intent is in `<HFT_TEST_INTENTS>/<queue generation>.intents` before it is pushed: whatever kills this process, what
-reached the gateway is a part of what is written there.
+Every intent is in `<HFT_TEST_INTENTS>/<queue generation>.intents` before it is pushed: whatever kills this process,
+what reached the gateway is a part of what is written there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The real suite at a paper venue on a replayed day, with a quoting stand-in in braind's place, and what must hold.
 
-`trade` brings whatever is dead back, clears and arms by a person's name, and returns with orders resting. `judge` is the
-same after every fault, whatever it was: nothing rests, the ledgers agree, nothing was sent too late or twice, no limit was
-exceeded, and who was killed stays so until a person clears and arms.
+`trade` brings whatever is dead back, clears and arms by a person's name, and returns with orders resting. `judge` is
+the same after every fault, whatever it was: nothing rests, the ledgers agree, nothing was sent too late or twice, no
+limit was exceeded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ RISK: dict[str, object] = {
     "intent_age_us_max": 10_000_000, "duplicate_window_us": 1, "messages_per_s": 100_000, "message_burst": 10_000,
     "cancel_reserve": 1000,
 }  # fmt: skip
-RESTING = 20
 SETTLE_S = 20.0
 LEASE_MS = 300
 
@@ -46,11 +45,15 @@ def free_tcp_port() -> int:
 
 
 class OrderWorld:
-    """Made with everything started but nothing armed. `venue`: further options of paperd."""
+    """Everything but braind is started, nothing is armed. `venue`: further options of paperd; `gateway`: keys of
+    [feedd.gateway]; `resting`: as many orders rest before `trade` returns.
+    """
 
-    def __init__(self, material: Material, *venue: str, braind: str = "quoter", **gateway: object) -> None:
+    def __init__(
+        self, material: Material, *venue: str, braind: str = "quoter", resting: int = 20, **gateway: object
+    ) -> None:
         self.suite = suite = Suite(material)
-        self.braind = braind
+        self.braind, self.resting = braind, resting
         self.began_s = time.monotonic()
         self.control, self.ledger_path = suite.directory / "venue.ctl", suite.directory / "ledger.jsonl"
         self.intents = suite.directory / "intents"
@@ -66,7 +69,7 @@ class OrderWorld:
             "reconnect_ms_max": 100,
         } | gateway  # fmt: skip
         suite.sections["feedd.capacity"]["updates_ring_records"] = 65536
-        # A feedd that starts in the middle of the day has the day's beginning sent again: it trades on whole books only.
+        # A feedd that starts in the middle of the day has its beginning sent again: only whole books are traded on.
         self.request = f"127.0.0.1:{free_port()}"
         suite.sections["feedd.feed"] |= {"join": "start", "request_server": self.request}
         suite.sections["risk"] = {"symbols": list(suite.material.symbols), **RISK}
@@ -96,6 +99,15 @@ class OrderWorld:
         assert answer["ok"], answer
         return answer
 
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The same, whatever is answered."""
+        return ask(self.control, request)
+
+    def told(self, kind: str) -> np.ndarray:
+        """The updates of this kind that are still in the ring."""
+        updates = updates_of(self.suite)
+        return updates[updates["kind"] == int(UpdateKind[kind])]
+
     def end(self) -> None:
         self.suite.end()
 
@@ -108,11 +120,12 @@ class OrderWorld:
                 self._revive()
                 self.ledgers_agree()
                 self._arm()
-                return
             except Interrupted as interrupted:
                 log.warning("armed again: %s", interrupted)
                 if not left:
                     raise
+            else:
+                return
 
     def _revive(self) -> None:
         """Started, as a person would: whoever is dead."""
@@ -145,7 +158,7 @@ class OrderWorld:
         def rests() -> bool:
             if not suite.fence()["token"] or suite.gateway()["epoch_latched"] == epoch:
                 raise Interrupted(f"{self.refusals()} {suite.status()}")
-            return suite.gateway()["open_orders"] >= RESTING
+            return suite.gateway()["open_orders"] >= self.resting
 
         wait_until(rests, lambda: f"orders rest: {self.refusals()} {suite.gateway()} {suite.status()}")
 
@@ -157,6 +170,13 @@ class OrderWorld:
             for name, count in stats.items()
             if name.startswith("feedd_intents_refused_total") and count
         }
+
+    def disarm(self) -> str:
+        """By a person; why the fence is shut in the end."""
+        self.suite.try_ask("disarm", by="alice", timeout_s=SETTLE_S)
+        self.suite.wait_for_state("disarmed", "killed")
+        wait_until(lambda: self.suite.status()["state_durable"], "the state is on the disk")
+        return self.suite.record().reason
 
     # -- judging --------------------------------------------------------------------------------------------------
 

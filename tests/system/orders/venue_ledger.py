@@ -1,7 +1,7 @@
 """The venue's ledger, read while it grows, and everything in it that must never be.
 
-The judge of the order tests: positions, open orders and worst cases are computed here from the messages alone, in no way
-as paperd or the gateway do it. What breaks a promise is kept in `broken`, in words.
+The judge of the order tests: positions, open orders and worst cases are computed here from the messages alone, in no
+way as paperd or the gateway do it. What breaks a promise is kept in `broken`, in words.
 
 A worst case at the venue is never beyond the gateway's own: what the gateway does not know yet of a fill changes
 position and open shares by the same amount, and of a cancel it knows later than the venue. So the limits that the
@@ -23,7 +23,7 @@ ACCEPTED = ("accepted", "accepted_dead", "replaced")
 
 @dataclass(frozen=True)
 class Limits:
-    """Those of [risk] that can be recomputed without the gateway's clock and marks; the notional in price × quantity."""
+    """Those of [risk] that can be recomputed without the gateway's clock and marks. Notional: price × shares."""
 
     order_quantity_max: int
     order_notional_max: int
