@@ -24,7 +24,10 @@ import standin
 from hft.layout.dtypes import BOARD_ENTRY, IntentAction, RegionKind, Side, TimeInForce
 from hft.regions import Region, RegionError, monotonic_ns, read_board_entry
 
-INTENTS_A_ROUND = 2
+INTENTS_A_ROUND = int(os.environ.get("HFT_TEST_BURST", "2"))
+FLEETING = (
+    "HFT_TEST_FLEETING" in os.environ
+)  # every intent is a new order that does not rest, so that most of them pass
 INSTRUMENTS = 4  # ids 1 … 4
 REMEMBERED = 64  # orders that a cancel or a replace may name
 TICK = 100
@@ -72,7 +75,7 @@ class Quoter(standin.Outlet):
         """Fills in the next intent; False: nothing is known to price it from."""
         dice, intent = self._random.random(), self._intent
         intent["replaced_order_id"] = 0
-        if dice < 0.5 and self._orders:
+        if dice < 0.5 and self._orders and not FLEETING:
             order, instrument, side = self._orders[self._random.randrange(len(self._orders))]
             intent["instrument_id"], intent["side"] = instrument, side
             if dice < 0.35:
@@ -83,7 +86,7 @@ class Quoter(standin.Outlet):
         side = self._random.choice((int(Side.BUY), int(Side.SELL)))
         intent["instrument_id"], intent["side"] = self._random.randint(1, INSTRUMENTS), side
         intent["action"] = _NEW
-        return self._priced(side, takes=dice > 0.9)
+        return self._priced(side, takes=dice > 0.9 and not FLEETING)
 
     def _priced(self, side: int, *, takes: bool) -> bool:
         if not self._looked():
@@ -91,7 +94,7 @@ class Quoter(standin.Outlet):
         book, intent = self._entry[0], self._intent
         own, other = ("bids", "asks") if side == int(Side.BUY) else ("asks", "bids")
         away = TICK * self._random.randint(0, 20) * (-1 if side == int(Side.BUY) else 1)
-        intent["time_in_force"] = int(TimeInForce.IOC if takes else TimeInForce.DAY)
+        intent["time_in_force"] = int(TimeInForce.IOC if takes or FLEETING else TimeInForce.DAY)
         intent["price"] = int(book[other]["price"][0]) if takes else int(book[own]["price"][0]) + away
         intent["quantity"] = self._random.randint(1, 50)
         return bool(intent["price"][0] > 0)

@@ -40,11 +40,14 @@ class Figures:
         self.fault_to_off_ns.append(max(0, off_ns - fault_ns))
 
 
-def one_moment(world: OrderWorld, name: str, number: str, dice: random.Random, figures: Figures) -> None:
+def one_moment(
+    world: OrderWorld, name: str, number: str, dice: random.Random, figures: Figures, *, trades_s: float = 0.0
+) -> None:
+    """`trades_s`: how long it trades at least."""
     suite = world.suite
     world.trade()
     world.ctl("delay", ms=dice.choice(ANSWERS_LATE_MS))
-    time.sleep(dice.uniform(0.0, 0.2))
+    time.sleep(trades_s + dice.uniform(0.0, 0.2))
     words = suite.gateway()
     figures.in_flight += words["unacknowledged"] > 0
     figures.resting += words["open_orders"] > 0

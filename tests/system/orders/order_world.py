@@ -46,11 +46,18 @@ def free_tcp_port() -> int:
 
 class OrderWorld:
     """Everything but braind is started, nothing is armed. `venue`: further options of paperd; `gateway`: keys of
-    [feedd.gateway]; `resting`: as many orders rest before `trade` returns.
+    [feedd.gateway]; `resting`: as many orders rest before `trade` returns; `deadline_ms`: of loops and lease, and half
+    of the drain's.
     """
 
     def __init__(
-        self, material: Material, *venue: str, braind: str = "quoter", resting: int = 20, **gateway: object
+        self,
+        material: Material,
+        *venue: str,
+        braind: str = "quoter",
+        resting: int = 20,
+        deadline_ms: int = LEASE_MS,
+        **gateway: object,
     ) -> None:
         self.suite = suite = Suite(material)
         self.braind, self.resting = braind, resting
@@ -70,10 +77,10 @@ class OrderWorld:
         } | gateway  # fmt: skip
         suite.sections["feedd.capacity"]["updates_ring_records"] = 65536
         # A feedd that starts in the middle of the day has its beginning sent again: only whole books are traded on.
-        self.request = f"127.0.0.1:{free_port()}"
+        self.request, self.line_b = (f"127.0.0.1:{free_port()}" for _ in range(2))
         suite.sections["feedd.feed"] |= {"join": "start", "request_server": self.request}
         suite.sections["risk"] = {"symbols": list(suite.material.symbols), **RISK}
-        suite.configure(deadline_ms=LEASE_MS, lease_ms=LEASE_MS, drain_deadline_ms=600)
+        suite.configure(deadline_ms=deadline_ms, lease_ms=deadline_ms, drain_deadline_ms=2 * deadline_ms)
         self._play(venue)
         self.ledger = VenueLedger(self.ledger_path, LIMITS)
         suite.start_watchd()
@@ -85,7 +92,7 @@ class OrderWorld:
             "paperd",
             [
                 "setpriv", "--pdeathsig=KILL", "--", BIN / "paperd", "replay", "--capture", self.suite.material.day,
-                "--line-a", line, "--line-b", f"127.0.0.1:{free_port()}", "--request", self.request,
+                "--line-a", line, "--line-b", self.line_b, "--request", self.request,
                 "--start-at", "first-order", "--delay", "0", "--session", "DAY0000001",
                 "--orders", self.address, "--ledger", self.ledger_path,
                 "--control", self.control, "--stay", *venue,
@@ -103,9 +110,13 @@ class OrderWorld:
         """The same, whatever is answered."""
         return ask(self.control, request)
 
+    def updates(self) -> np.ndarray:
+        """What the gateway told and is still in its ring."""
+        return updates_of(self.suite)
+
     def told(self, kind: str) -> np.ndarray:
-        """The updates of this kind that are still in the ring."""
-        updates = updates_of(self.suite)
+        """Those of this kind."""
+        updates = self.updates()
         return updates[updates["kind"] == int(UpdateKind[kind])]
 
     def end(self) -> None:
@@ -205,7 +216,7 @@ class OrderWorld:
 
         `unknown_max`: orders that a gateway may have sent in the moment of its death and told nobody of.
         """
-        updates = updates_of(self.suite)
+        updates = self.updates()
         sent = updates[(updates["kind"] == int(UpdateKind.SENT)) & (updates["action"] != 2)]
         late = sent[(sent["send_ts_ns"] > shut_ns) & (sent["in_window"] == 0)]
         assert len(late) == 0, f"{len(late)} orders were looked at with the fence shut, and sent"

@@ -17,12 +17,10 @@ QUOTES = 4
 
 @pytest.fixture(scope="module")
 def world(material: Material) -> Iterator[OrderWorld]:
-    made = OrderWorld(material, braind="braind", resting=QUOTES)
+    made = OrderWorld(material, braind="braind", resting=QUOTES, deadline_ms=1000)  # few cores for everything
     made.suite.configure(
         "braind", strategy="braind.strategies.maker:MakerStrategy", order_quantity=10, position_max=100
     )
-    made.suite.configure(deadline_ms=1000, lease_ms=1000)  # it decides beside everything else on few cores
-    made.suite.stop("watchd")
     yield made
     made.end()
 
@@ -44,7 +42,7 @@ def test_after_a_moment_the_shadow_book_agrees_too(
     world: OrderWorld, name: str, number: str, figure: Callable[[str], None]
 ) -> None:
     figures, seed = Figures(), f"real braind {name} {number}"
-    one_moment(world, name, number, random.Random(seed), figures)
+    one_moment(world, name, number, random.Random(seed), figures, trades_s=2.0)
     assert figures.resting == 1
     assert divergences(world) == {}
     stats = world.suite.stats("braind")

@@ -117,11 +117,9 @@ FAULTS = (
 @pytest.fixture(scope="module")
 def world(material: Material) -> Iterator[OrderWorld]:
     made = OrderWorld(
-        material, "--orders-heartbeat", "0.1", "--orders-receive-buffer", "4096", silence_ms=500,
+        material, "--orders-heartbeat", "0.1", "--orders-receive-buffer", "4096", deadline_ms=800, silence_ms=500,
         login_timeout_ms=300,
     )  # fmt: skip
-    made.suite.configure(drain_deadline_ms=1500, deadline_ms=1000, lease_ms=1000)
-    made.suite.stop("watchd")
     yield made
     made.end()
 
