@@ -1,8 +1,8 @@
 """Each daemon killed and frozen at random moments with orders resting and messages on their way.
 
 After every moment: nothing rests at the venue, the ledgers agree, nothing was sent once the fence was shut, no order
-came twice, no limit was exceeded, and a person had to bring it back. HFT_ORDER_KILLS says how many moments (default 100,
-over all cases; `make order-kills` for more). A failure names its moment, which is its seed.
+came twice, no limit was exceeded, and a person had to bring it back. HFT_ORDER_KILLS says how many moments (default
+100, over all cases; `make order-kills` for more). A failure names its moment, which is its seed.
 """
 
 from __future__ import annotations

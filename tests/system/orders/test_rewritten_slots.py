@@ -104,7 +104,7 @@ def compare(world: OrderWorld) -> int:
 
 
 def fields_of(line: dict[str, Any], world: OrderWorld) -> dict[str, Any]:
-    """Of an order as the venue received it; a replace's quantity is the chain's, its symbol and side the first order's."""
+    """Of an order as the venue received it; of a replace without the quantity, which is the chain's."""
     first = line if line["type"] == "O" else vars(world.ledger.orders[line["original_ref"]])
     fields = {name: line[name] for name in ("price_e4", "time_in_force")}
     fields |= {"symbol": first["symbol"], "side": "B" if first["side"] == "B" else "S"}

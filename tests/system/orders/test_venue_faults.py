@@ -76,8 +76,12 @@ FAULTS = (
         "cancels wait and are refused", (NO_CANCEL,), ("venue cancel_pending",),
         repair=(verb("refuse-cancel"), verb("clear")),
     ),
-    Fault("cancels are refused for a while", (verb("no-cancel", answer="reject", ms=800),), ("venue cancel_rejected",)),
-    Fault("cancels are refused for good", (verb("no-cancel", answer="reject"),), ("venue cancel_rejected",), DRAIN_DEADLINE),
+    Fault("cancels are refused for a while", (verb("no-cancel", answer="reject", ms=800),), ("venue cancel_rejected",)
+    ),
+    Fault(
+        "cancels are refused for good", (verb("no-cancel", answer="reject"),), ("venue cancel_rejected",),
+        DRAIN_DEADLINE,
+    ),
     Fault("cancels wait for good", (NO_CANCEL,), ("venue cancel_pending",), DRAIN_DEADLINE),
     Fault("halted", (verb("halt", symbol=ANY),), ("venue rejected",), repair=(verb("resume", symbol=ANY),)),
     # messages
@@ -93,6 +97,7 @@ FAULTS = (
     Fault("a debug packet", (verb("debug", text="hello"),), ("feedd_venue_debug_packets_total",)),
     Fault("a packet of no length", (verb("raw", hex="0000"),), (broken("zero_length"),)),
     Fault("a packet of a type that is none", (verb("raw", hex="00013f"),), (broken("unexpected_packet"),)),
+    Fault("end of day", (verb("end-of-day"),), ('feedd_venue_messages_total{type="S"',)),
     # sessions
     Fault("cut, cancelled on disconnect", (CUT,), (broken("closed"), "venue orders_cancelled")),
     Fault("cut by RST", (verb("cut", reset=True),), (broken("receive_failed"),)),
@@ -105,8 +110,8 @@ FAULTS = (
     ),
     Fault("the login is refused twice", (verb("login-reject", reason="S", count=2), CUT), (broken("login_rejected"),)),
     Fault("not authorised once", (verb("login-reject", reason="A"), CUT), (broken("login_rejected"),)),
-    Fault("a debug packet before the login's answer", (verb("debug", text="hello", at_login=True), CUT), (broken("closed"),)),
-    Fault("the login is not answered for a while", (verb("mute", what="login", ms=500), CUT), (broken("login_timeout"),)),
+    Fault("a debug packet before the login", (verb("debug", text="hello", at_login=True), CUT), (broken("closed"),)),
+    Fault("the login is not answered", (verb("mute", what="login", ms=500), CUT), (broken("login_timeout"),)),
     Fault("no answers for a while", (verb("mute", what="answers", ms=200),), ("venue accepted",)),
     Fault("silence", (verb("mute", ms=800),), (broken("silence"),)),
     Fault("no heartbeats for a while", (verb("mute", what="heartbeats", ms=300),), ("venue accepted",)),

@@ -16,7 +16,9 @@ class SeenMessages {
 
   SeenMessages() : digests_(MESSAGES) {}
 
-  void remember(std::uint64_t sequence, Bytes message) noexcept { slot(sequence) = {sequence, message_digest(message)}; }
+  void remember(std::uint64_t sequence, Bytes message) noexcept {
+    slot(sequence) = {sequence, message_digest(message)};
+  }
   // False only when another message is known under that number.
   [[nodiscard]] bool agrees(std::uint64_t sequence, Bytes message) const noexcept {
     const Seen& seen = digests_[sequence % MESSAGES];
