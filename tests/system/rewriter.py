@@ -1,8 +1,8 @@
 """Writes into slots of braind's queue behind the gateway's back: rewriter.py RUN LOG
 
 What a broken or hostile braind could do after it has pushed: as soon as a slot is published, or a moment later, one
-word of it becomes a value that no gate lets pass. It is never put back, so that a copy of the slot is the intent as it was
-pushed, or one that must be refused. Each stroke is in LOG when SIGTERM ends this: sequence, field, value, and
+word of it becomes a value that no gate lets pass. It is never put back, so that a copy of the slot is the intent as it
+was pushed, or one that must be refused. Each stroke is in LOG when SIGTERM ends this: sequence, field, value, and
 CLOCK_MONOTONIC before and after.
 """
 

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from order_world import OrderWorld
 from suite import wait_until
 
+from hft.layout.dtypes import VenueSession
+
 STILL_S = 0.3
 
 
-def sends_no_more(world: OrderWorld) -> None:
+def sends_no_more(world: OrderWorld, session: VenueSession) -> None:
     """Armed or not: without a session every order is refused."""
     suite = world.suite
     wait_until(
-        lambda: suite.status()["orders"]["venue_session"] == "ended", "the gateway sees its session's end"
+        lambda: suite.gateway()["venue_session"] == int(session),
+        lambda: f"the session is {session.name}: {suite.status()}",
+        20,
     )
     sent = suite.gateway()["orders_sent"]
     time.sleep(STILL_S)
@@ -26,10 +30,10 @@ def sends_no_more(world: OrderWorld) -> None:
 def test_an_ended_session_leaves_its_orders_to_the_venue_and_says_so(
     make_world: Callable[..., OrderWorld],
 ) -> None:
-    world = make_world()
+    world = make_world(deadline_ms=1000)
     world.trade()
     world.ctl("end-session")
-    sends_no_more(world)
+    sends_no_more(world, VenueSession.ENDED)
     assert world.disarm() == "drain_deadline", "nobody can say that nothing is open"
     resting = len(world.ledger.read().live)
     assert resting > 0, "a venue that ends its session leaves orders as they are"
@@ -46,10 +50,10 @@ def test_an_ended_session_leaves_its_orders_to_the_venue_and_says_so(
 def test_after_another_session_has_begun_a_restart_trades_on_under_new_numbers(
     make_world: Callable[..., OrderWorld],
 ) -> None:
-    world = make_world()
+    world = make_world(deadline_ms=1000)
     world.trade()
     world.ctl("new-session", name="OUCH000002")
-    sends_no_more(world)
+    sends_no_more(world, VenueSession.REJECTED)
     assert world.disarm() == "drain_deadline", "what became of its orders was told in the old session"
     assert not world.suite.alive("feedd")
     world.quiet()
