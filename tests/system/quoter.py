@@ -1,7 +1,7 @@
 """A stand-in for braind that quotes both sides of several books: quoter.py --config FILE
 
 As trader.py, but busier: some intents a round, new orders near the touch and through it, cancels and replaces of orders
-that may long be gone, so that at any moment orders rest and messages are on their way. It goes on when it is refused.
+that may just be gone, so that at any moment orders rest and messages are on their way. It goes on when it is refused.
 Every intent is in `<HFT_TEST_INTENTS>/<queue generation>.intents` before it is pushed: whatever kills this process,
 what reached the gateway is a part of what is written there.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import standin
 
-from hft.layout.dtypes import BOARD_ENTRY, IntentAction, RegionKind, Side, TimeInForce
+from hft.layout.dtypes import BOARD_ENTRY, GATEWAY_ORDER, IntentAction, RegionKind, Side, TimeInForce
 from hft.regions import Region, RegionError, monotonic_ns, read_board_entry
 
 INTENTS_A_ROUND = int(os.environ.get("HFT_TEST_BURST", "2"))
@@ -29,7 +28,6 @@ FLEETING = (
     "HFT_TEST_FLEETING" in os.environ
 )  # every intent is a new order that does not rest, so that most of them pass
 INSTRUMENTS = 4  # ids 1 … 4
-REMEMBERED = 64  # orders that a cancel or a replace may name
 TICK = 100
 _NEW, _CANCEL, _REPLACE = (
     int(action) for action in (IntentAction.NEW, IntentAction.CANCEL, IntentAction.REPLACE)
@@ -45,7 +43,7 @@ class Quoter(standin.Outlet):
         self._random = random.Random(queue.generation)
         self._board: Region | None = None
         self._entry = np.zeros(1, BOARD_ENTRY)
-        self._orders: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)  # order, instrument, side
+        self._orders: Region | None = None
         self._written: BinaryIO | None = None
         if directory := os.environ.get("HFT_TEST_INTENTS"):
             self._written = (Path(directory) / f"{queue.generation}.intents").open("ab", buffering=0)
@@ -68,20 +66,18 @@ class Quoter(standin.Outlet):
             self._written.write(intent.tobytes())
         if self._producer.push(intent) != standin.PUSHED:
             self.refused += 1
-        elif intent["action"] != _CANCEL and intent["time_in_force"] == int(TimeInForce.DAY):
-            self._orders.append(tuple(int(intent[name][0]) for name in ("order_id", "instrument_id", "side")))
 
     def _decided(self) -> bool:
         """Fills in the next intent; False: nothing is known to price it from."""
         dice, intent = self._random.random(), self._intent
         intent["replaced_order_id"] = 0
-        if dice < 0.5 and self._orders and not FLEETING:
-            order, instrument, side = self._orders[self._random.randrange(len(self._orders))]
-            intent["instrument_id"], intent["side"] = instrument, side
+        if dice < 0.5 and not FLEETING and (order := self._open_order()) is not None:
+            side = int(order["side"])
+            intent["instrument_id"], intent["side"] = order["instrument_id"], side
             if dice < 0.35:
-                intent["action"], intent["order_id"] = _CANCEL, order
+                intent["action"], intent["order_id"] = _CANCEL, order["order_id"]
                 return True
-            intent["action"], intent["replaced_order_id"] = _REPLACE, order
+            intent["action"], intent["replaced_order_id"] = _REPLACE, order["order_id"]
             return self._priced(side, takes=False)
         side = self._random.choice((int(Side.BUY), int(Side.SELL)))
         intent["instrument_id"], intent["side"] = self._random.randint(1, INSTRUMENTS), side
@@ -98,6 +94,18 @@ class Quoter(standin.Outlet):
         intent["price"] = int(book[other]["price"][0]) if takes else int(book[own]["price"][0]) + away
         intent["quantity"] = self._random.randint(1, 50)
         return bool(intent["price"][0] > 0)
+
+    def _open_order(self) -> np.void | None:
+        """One of those in gateway.orders, read without care: by the time it is named it may be gone anyway."""
+        try:
+            if self._orders is None or self._orders.retired:
+                path = f"{self._directory}/feedd/gateway.orders"
+                self._orders = Region.open(path, int(RegionKind.GATEWAY_ORDERS))
+        except RegionError:
+            return None
+        records = self._orders.records(GATEWAY_ORDER)
+        used = np.flatnonzero(records["state"])
+        return records[self._random.choice(used)].copy() if len(used) else None
 
     def _looked(self) -> bool:
         if self._board is None or self._board.retired:

@@ -36,6 +36,7 @@ RISK: dict[str, object] = {
 }  # fmt: skip
 SETTLE_S = 20.0
 LEASE_MS = 300
+REACH_BACK_NS = 200_000_000  # an order may be that long on its way to the venue
 
 
 def free_tcp_port() -> int:
@@ -75,7 +76,7 @@ class OrderWorld:
             "venue": self.address, "heartbeat_ms": 200, "silence_ms": 2000, "reconnect_ms": 10,
             "reconnect_ms_max": 100,
         } | gateway  # fmt: skip
-        suite.sections["feedd.capacity"]["updates_ring_records"] = 65536
+        suite.sections["feedd.capacity"]["updates_ring_records"] = 131072
         # A feedd that starts in the middle of the day has its beginning sent again: only whole books are traded on.
         self.request, self.line_b = (f"127.0.0.1:{free_port()}" for _ in range(2))
         suite.sections["feedd.feed"] |= {"join": "start", "request_server": self.request}
@@ -221,6 +222,8 @@ class OrderWorld:
         `unknown_max`: orders that a gateway may have sent in the moment of its death and told nobody of.
         """
         updates = self.updates()
+        reaches_back = updates["sequence"][0] == 1 or updates["publish_ts_ns"][0] < shut_ns - REACH_BACK_NS
+        assert reaches_back, "too much was told since: make the ring larger"
         sent = updates[(updates["kind"] == int(UpdateKind.SENT)) & (updates["action"] != 2)]
         late = sent[(sent["send_ts_ns"] > shut_ns) & (sent["in_window"] == 0)]
         assert len(late) == 0, f"{len(late)} orders were looked at with the fence shut, and sent"
