@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,6 +32,18 @@ def feed() -> Iterator[Feed]:
     made = Feed()
     yield made
     made.close()
+
+
+@pytest.fixture
+def tiny_tmpfs(shm_directory: Path) -> Iterator[Path]:
+    """A tmpfs of 8 MB of the test's own."""
+    directory = shm_directory / "tiny"
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(directory)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small tmpfs here")
+    yield directory
+    subprocess.run(["umount", directory], check=True)
 
 
 @pytest.fixture

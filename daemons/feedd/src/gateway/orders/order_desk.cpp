@@ -1,4 +1,4 @@
-// What we send. desk_events.cpp: what the venue says; desk_updates.cpp: what we tell.
+// What we send. desk_events.cpp: what the venue says; desk_session.cpp: its session; desk_updates.cpp: what we tell.
 #include "gateway/orders/order_desk.hpp"
 
 #include "gateway/orders/client_id.hpp"
@@ -45,6 +45,7 @@ unsigned OrderDesk::poll(std::uint64_t now_ns) noexcept {
 void OrderDesk::attach(std::uint64_t intents_generation) noexcept {
   intents_generation_ = intents_generation;
   table_.set_intents_generation(intents_generation);
+  queue_tags_[queues_++ % QUEUES_REMEMBERED] = queue_tag(intents_generation);
 }
 
 RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const noexcept {
