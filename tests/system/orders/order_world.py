@@ -36,6 +36,7 @@ RISK: dict[str, object] = {
 }  # fmt: skip
 SETTLE_S = 20.0
 LEASE_MS = 300
+GAP_MS = 30_000  # on a busy machine the beginning of the day takes its time
 REACH_BACK_NS = 200_000_000  # an order may be that long on its way to the venue
 
 
@@ -79,7 +80,9 @@ class OrderWorld:
         suite.sections["feedd.capacity"]["updates_ring_records"] = 131072
         # A feedd that starts in the middle of the day has its beginning sent again: only whole books are traded on.
         self.request, self.line_b = (f"127.0.0.1:{free_port()}" for _ in range(2))
-        suite.sections["feedd.feed"] |= {"join": "start", "request_server": self.request}
+        suite.sections["feedd.feed"] |= {
+            "join": "start", "request_server": self.request, "gap_timeout_ms": GAP_MS,
+        }  # fmt: skip
         suite.sections["risk"] = {"symbols": list(suite.material.symbols), **RISK}
         suite.configure(deadline_ms=deadline_ms, lease_ms=deadline_ms, drain_deadline_ms=2 * deadline_ms)
         self._play(venue)
@@ -125,7 +128,7 @@ class OrderWorld:
 
     # -- trading --------------------------------------------------------------------------------------------------
 
-    def trade(self, tries: int = 3, *, agree: bool = True) -> None:
+    def trade(self, tries: int = 6, *, agree: bool = True) -> None:
         """Armed, with orders resting and more on their way. Raises Interrupted when the machine does not let it.
 
         `agree`: when the ledgers do.

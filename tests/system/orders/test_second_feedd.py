@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from material import Material
-from order_world import OrderWorld
+from order_world import GAP_MS, OrderWorld
 from suite import Suite, wait_until
 
 DEADLINE_MS = 1000
@@ -82,7 +82,7 @@ def join(world: OrderWorld, second: Suite) -> None:
     for name in ("feedd.gateway", "feedd.capacity", "risk"):
         second.sections[name] = dict(mine.sections[name])
     second.sections["feedd.feed"] |= {
-        "line_a": world.line_b, "join": "start", "request_server": world.request,
+        "line_a": world.line_b, "join": "start", "request_server": world.request, "gap_timeout_ms": GAP_MS,
     }  # fmt: skip
     second.environment |= {"CREDENTIALS_DIRECTORY": str(mine.directory)}
     second.configure(deadline_ms=DEADLINE_MS, lease_ms=DEADLINE_MS, drain_deadline_ms=2 * DEADLINE_MS)
