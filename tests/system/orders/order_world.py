@@ -35,6 +35,7 @@ RISK: dict[str, object] = {
     "cancel_reserve": 1000,
 }  # fmt: skip
 SETTLE_S = 20.0
+START_S = 240.0  # the real braind may have to be compiled first
 LEASE_MS = 300
 GAP_MS = 30_000  # on a busy machine the beginning of the day takes its time
 REACH_BACK_NS = 200_000_000  # an order may be that long on its way to the venue
@@ -85,10 +86,14 @@ class OrderWorld:
         }  # fmt: skip
         suite.sections["risk"] = {"symbols": list(suite.material.symbols), **RISK}
         suite.configure(deadline_ms=deadline_ms, lease_ms=deadline_ms, drain_deadline_ms=2 * deadline_ms)
-        self._play(venue)
         self.ledger = VenueLedger(self.ledger_path, LIMITS)
-        suite.start_watchd()
-        suite.start("feedd")
+        try:
+            self._play(venue)
+            suite.start_watchd()
+            suite.start("feedd")
+        except BaseException:
+            self.end()
+            raise
 
     def _play(self, venue: tuple[str, ...]) -> None:
         line: Any = self.suite.sections["feedd.feed"]["line_a"]
@@ -160,6 +165,7 @@ class OrderWorld:
                     process.poll() is not None or suite.ready(role, process.pid)
                 ),
                 lambda role=role: f"{role} is READY: {suite.log(role)[-2000:]}",
+                START_S,
             )
             if process.poll() is not None:
                 raise Interrupted(f"{role} ended with {process.poll()}: {suite.log(role)[-2000:]}")

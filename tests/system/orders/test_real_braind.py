@@ -17,7 +17,7 @@ QUOTES = 4
 
 @pytest.fixture(scope="module")
 def world(material: Material) -> Iterator[OrderWorld]:
-    made = OrderWorld(material, braind="braind", resting=QUOTES, deadline_ms=1000)  # few cores for everything
+    made = OrderWorld(material, braind="braind", resting=QUOTES, deadline_ms=2000)  # few cores for everything
     made.suite.configure(
         "braind", strategy="braind.strategies.maker:MakerStrategy", order_quantity=10, position_max=100
     )
