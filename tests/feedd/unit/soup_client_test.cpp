@@ -294,7 +294,7 @@ TEST_F(SoupClientTest, PausesDoubleUntilItHasBeenUpForAWhile) {
   bring_up();
   break_connection();
   std::uint64_t pause_ns = config_.reconnect_ns;
-  for (int i = 0; i < 3; ++i) {
+  for (std::uint64_t i = 0; i < 3; ++i) {
     pass(pause_ns - 1'000'000);
     poll();
     EXPECT_FALSE(server_.accept());
