@@ -35,7 +35,7 @@ RISK: dict[str, object] = {
     "cancel_reserve": 1000,
 }  # fmt: skip
 SETTLE_S = 20.0
-START_S = 240.0  # the real braind may have to be compiled first
+START_S = 240.0  # of what may have to be compiled first
 LEASE_MS = 300
 GAP_MS = 30_000  # on a busy machine the beginning of the day takes its time
 REACH_BACK_NS = 200_000_000  # an order may be that long on its way to the venue
@@ -107,7 +107,7 @@ class OrderWorld:
                 "--control", self.control, "--stay", *venue,
             ],
         )  # fmt: skip
-        wait_until(self.control.exists, lambda: f"paperd takes orders: {self.suite.log('paperd')}")
+        wait_until(self.control.exists, lambda: f"paperd takes orders: {self.suite.log('paperd')}", START_S)
 
     def ctl(self, verb: str, **parameters: object) -> dict[str, Any]:
         """A request to paperd, as `paperd ctl` makes it."""
