@@ -41,7 +41,7 @@ COMMANDS = (
         ("model", "export"), "braind.cli_model", "compile a package again (--autotune: faster)", "export"
     ),
     Command(("model", "info"), "braind.cli_model", "what a model package holds", "info"),
-    Command(("config", "check"), "hft.config", "check a configuration file as the daemons will"),
+    Command(("config", "check"), "hft.config.command", "check a configuration file as the daemons will"),
     Command(("memory", "prepare"), "hft.memory", "huge pages and region directories (as root)", "prepare"),
     Command(("bench", "ring"), "hft.bench.ring", "ring latency beside its peers and its limit"),
     Command(("bench", "tick"), "braind.bench_tick", "publish → intent, with where the time goes"),
