@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from hft.locks import lock_holder
 from watchd.ctl.arguments import DEFAULT_CONFIG, Options
 from watchd.ctl.kill import kill
 from watchd.ctl.settings import Settings, SettingsError, read
@@ -37,8 +38,14 @@ def main(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         settings = Settings()
         print(f"watchd halt: {error}; going on with the defaults")
-    result = os.environ.get("MONITOR_SERVICE_RESULT") or "it did not start"
-    return halt(settings, f"{given.unit} failed: {result}")
+    return halt(settings, f"{given.unit} {_what_happened(os.environ)}")
+
+
+def _what_happened(environment: Mapping[str, str]) -> str:
+    """In systemd's words (systemd.exec(5), $MONITOR_*); a unit that a dependency kept from starting has no exit code."""
+    if not environment.get("MONITOR_EXIT_CODE"):
+        return "did not start"
+    return f"failed: {environment.get('MONITOR_SERVICE_RESULT')} ({environment.get('MONITOR_EXIT_STATUS')})"
 
 
 def halt(settings: Settings, why: str) -> int:
@@ -47,12 +54,25 @@ def halt(settings: Settings, why: str) -> int:
     if state and not fence_open:
         print(f"{why}; the fence is closed and the suite is {state}: nothing is left to do (watchd ctl status)")
         return 0
+    if not state and not any(_runs(f"{settings.run_directory}/{name}/lock") for name in ("feedd", "braind")):
+        print(f"{why}; neither watchd nor feedd nor braind runs: nothing is left to do")
+        return 0
     print(f"{why}; " + ("the fence is still open" if state else "watchd does not answer") + ": killing")
     options = Options("kill")
     options.by, options.reason = "systemd", why
     done = kill(options, settings)
     print(done.text())
     return done.exit_code
+
+
+def _runs(lock: str) -> bool:
+    """Whether somebody holds the daemon's lock; a lock that can not be looked at counts as held."""
+    try:
+        return lock_holder(lock) != 0
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _asked(settings: Settings) -> tuple[str, bool]:

@@ -37,7 +37,7 @@ MARCH = "x86-64-v3"  # braind.model.isa.PORTABLE_MARCH: a machine that runs port
 # Of the environment's packages, what no running daemon and no `hft model train` needs: torch's test programs, protoc,
 # test libraries. torch/include stays: AOTInductor compiles models against it.
 LEFT_OUT = (
-    "torch/test/", "torch/bin/", "torch/lib/libbackend_with_compiler.so", "torch/lib/libjitbackend_test.so",
+    "torch/test/", "torch/bin/protoc", "torch/bin/test_", "torch/bin/FileStoreTest", "torch/bin/HashStoreTest", "torch/bin/TCPStoreTest", "torch/lib/libbackend_with_compiler.so", "torch/lib/libjitbackend_test.so",
     "torch/lib/libtorchbind_test.so", "torch/lib/libaoti_custom_ops.so", "numba/tests/", "pyarrow/tests/",
     "pyarrow/include/", "numpy/tests/",
 )  # fmt: skip
