@@ -42,6 +42,10 @@ COMMANDS = (
     ),
     Command(("model", "info"), "braind.cli_model", "what a model package holds", "info"),
     Command(("config", "check"), "hft.config.command", "check a configuration file as the daemons will"),
+    Command(
+        ("tune", "render"), "hft.host.render.command", "write what follows from [cores] and [host]", "render"
+    ),
+    Command(("doctor",), "hft.host.doctor.command", "is this host as the configuration plans it?"),
     Command(("bench", "ring"), "hft.bench.ring", "ring latency beside its peers and its limit"),
     Command(("bench", "tick"), "braind.bench_tick", "publish → intent, with where the time goes"),
 )
