@@ -32,7 +32,7 @@ def nic_settings(config: Config) -> list[NicSetting]:
         ),
         NicSetting(
             "HFT_NIC_COALESCING", "-C", "-c",
-            {"adaptive-rx": "off", "adaptive-tx": "off", "rx-usecs": "0", "rx-frames": "1", "tx-usecs": "0"},
+            {"adaptive-rx": "off", "adaptive-tx": "off", "rx-frames": "1", "rx-usecs": "0", "tx-usecs": "0"},
             "an interrupt for every packet at once (usecs 0 with frames 0 is refused by the kernel)",
         ),
         NicSetting(
