@@ -74,7 +74,7 @@ def bars(result: CoreJitter, threshold_ns: int) -> list[str]:
 
 
 def octaves(result: CoreJitter, threshold_ns: int) -> dict[int, int]:
-    """Gaps by the power of two (ns) that they reach; whole fine buckets, so up to 1/16 above the threshold is left out."""
+    """Gaps by the power of two (ns) that they reach; whole fine buckets: up to 1/16 above the threshold is left out."""
     counts: dict[int, int] = {}
     for index in range(len(result.gaps.buckets)):
         count = int(result.gaps.buckets[index])
