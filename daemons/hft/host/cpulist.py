@@ -13,8 +13,8 @@ def parse(text: str) -> frozenset[int]:
     for part in filter(None, (part.strip() for part in text.strip().split(","))):
         span, _, stride = part.partition(":")
         used, _, group = stride.partition("/")
-        first, _, last = span.partition("-")
-        start, end = int(first), int(last or first)
+        first, dash, last = span.partition("-")
+        start, end = int(first), int(last if dash else first)
         if not 0 <= start <= end < NUMBER_MAX:
             raise ValueError(f"{part!r} is not a range of numbers")
         width, every = (int(used), int(group)) if stride else (1, 1)
