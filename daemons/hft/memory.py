@@ -21,11 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hft.config import Config, ConfigError, load
-from hft.layout.dtypes import dtype
+from hft.host.pages import pool_pages
 
 EXIT_CLEAN, EXIT_SYSTEM, EXIT_BAD_CONFIG = 0, 71, 78
-PAGE_BYTES = 2 << 20
-HEADER_BYTES = 4096  # RECORDS_OFFSET of feedd/region.hpp
 ATTEMPTS = 5
 PAUSE_S = 0.2
 # name below run.directory → user, group, mode. Modes and owners are those that tests/system/people.py runs with.
@@ -101,8 +99,7 @@ def prepare(config: Config, root: Path) -> list[str]:
     directory = root / config.run.directory.lstrip("/")
     done = []
     if config.run.huge_pages == "require":
-        wanted = config.host.huge_pages or 2 * pages_of_regions(config)
-        done.append(reserve(Pool(root, config.host.numa_node), wanted))
+        done.append(reserve(Pool(root, config.host.numa_node), pool_pages(config)))
         require_huge_pages(directory, (root / "proc/self/mountinfo").read_text(), config.run.directory)
     make_directories(directory)
     return [*done, f"{config.run.directory}: {', '.join(DIRECTORIES)}"]
@@ -168,40 +165,6 @@ def _make(path: Path, uid: int, gid: int, mode: int) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     os.chown(path, uid, gid, follow_symlinks=False)
     path.chmod(mode)  # after chown, which takes the setgid bit away
-
-
-def pages_of_regions(config: Config) -> int:
-    """2 MB pages of all regions of one generation, rounded up; those of braind's checkpoint for 64 instruments each."""
-    return sum(-(-(HEADER_BYTES + size) // PAGE_BYTES) for size in _region_bytes(config).values())
-
-
-def _region_bytes(config: Config) -> dict[str, int]:
-    """Bytes of records by region; small ones of a page are not computed but counted."""
-    capacity, size = config.feedd.capacity, {name: dtype(name).itemsize for name in _RECORDS}
-    found = {
-        "feedd/market.ring": capacity.market_ring_records * size["MarketEvent"],
-        "feedd/market.board": capacity.instruments * size["BoardEntry"],
-        "feedd/updates.ring": capacity.updates_ring_records * size["OrderUpdate"],
-        "feedd/gateway.positions": capacity.instruments * size["GatewayPosition"],
-        "feedd/gateway.orders": config.feedd.gateway.orders * size["GatewayOrder"],
-    }
-    found |= dict.fromkeys(_OF_ONE_PAGE, 0)
-    if (braind := config.braind) is not None:
-        found |= {
-            "braind/intents.ring": braind.intents_ring_records * size["OrderIntent"],
-            "braind/inputs.ring": braind.inputs_ring_records * size["LoopInput"],
-            "braind/checkpoint": PAGE_BYTES * -(-len(braind.symbols) // 64),
-        }
-    return found
-
-
-_RECORDS = (
-    "MarketEvent", "BoardEntry", "OrderUpdate", "GatewayPosition", "GatewayOrder", "OrderIntent", "LoopInput",
-)  # fmt: skip
-_OF_ONE_PAGE = (
-    "feedd/gateway.state", "feedd/progress", "feedd/stats", "braind/identity", "braind/progress", "braind/stats",
-    "watchd/fence", "watchd/limits", "watchd/commands", "watchd/stats", "operator/veto", "recorder/stats",
-)  # fmt: skip
 
 
 def _refuse(code: int, problem: str) -> int:

@@ -21,9 +21,10 @@ class Alert(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Exporter(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where `watchd exporter` listens."""
+    """Where `watchd exporter` listens, and what it reads beside shared memory; "" = not."""
 
     listen: str = "127.0.0.1:9482"
+    doctor_report: str = "/run/hft-doctor/report.json"
 
 
 class Watchd(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +63,8 @@ def check_watchd(watchd: Watchd, run: Run) -> None:
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}|", watchd.operators_group, re.ASCII):
         raise ConfigError("watchd.operators_group", f'"{watchd.operators_group}" is not a group name')
     check_endpoint("watchd.exporter.listen", watchd.exporter.listen)
+    if watchd.exporter.doctor_report:
+        check_absolute("watchd.exporter.doctor_report", watchd.exporter.doctor_report)
     alert = watchd.alert
     if alert.command and not alert.command[0].startswith("/"):
         raise ConfigError("watchd.alert.command[0]", f'"{alert.command[0]}" is not an absolute path')
