@@ -94,7 +94,9 @@ class Controls:
         said = "observing: there is no fence"
         if self._fence is not None:
             token, epoch, reason = (int(load_words(self._fence, offset, 1)[0]) for offset in _FENCE_WORDS)
-            said = f"fence open, epoch {epoch}" if token else f"observing: fence closed ({_reason_name(reason)})"
+            said = (
+                f"fence open, epoch {epoch}" if token else f"observing: fence closed ({_reason_name(reason)})"
+            )
         if said == self._fence_said:
             return ""
         self._fence_said = said

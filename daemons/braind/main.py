@@ -83,7 +83,9 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
     directory.mkdir(mode=0o750, exist_ok=True)
     notifier = sdnotify.SystemdNotifier()
     if notifier.socket is not None:
-        notifier.socket.setblocking(False)  # the loop tells its status: a manager that does not listen is not waited for
+        notifier.socket.setblocking(
+            False
+        )  # the loop tells its status: a manager that does not listen is not waited for
     with DaemonLock(str(directory / "braind")):
         notifier.notify("STATUS=warming up")
         controls = Controls(directory, config.run.huge_pages == "require")

@@ -12,6 +12,7 @@ Never takes a page back, and changes nothing when all is there. Exit codes: 0 do
 from __future__ import annotations
 
 import argparse
+import contextlib
 import grp
 import os
 import pwd
@@ -64,10 +65,8 @@ class Pool:
 
     def compact(self) -> None:
         """Has the kernel move pages together. Not every kernel can."""
-        try:
+        with contextlib.suppress(FileNotFoundError):
             (self.root / "proc/sys/vm/compact_memory").write_text("1\n")
-        except FileNotFoundError:
-            pass
 
     def _read(self, name: str) -> int:
         return int((self.directory / name).read_text())
@@ -88,7 +87,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
     except MemoryRefusedError as error:
         return _refuse(EXIT_SYSTEM, str(error))
     except KeyError as error:
-        return _refuse(EXIT_SYSTEM, f"{str(error.args[0])}: run systemd-sysusers")
+        return _refuse(EXIT_SYSTEM, f"{error.args[0]!s}: run systemd-sysusers")
     except OSError as error:
         return _refuse(EXIT_SYSTEM, f"{error.filename}: {error.strerror}")
     return EXIT_CLEAN
@@ -123,8 +122,8 @@ def reserve(pool: Pool, wanted: int) -> str:
         return f"{reserved} huge pages{where}, {pool.free()} free ({wanted} wanted, {before} were there)"
     raise MemoryRefusedError(
         f"asked for {wanted} huge pages of 2 MB{where} ({wanted * 2} MB), the kernel gave {reserved} "
-        f"({pool.free()} free) in {ATTEMPTS} tries with compaction; {_free_megabytes(pool.root)} MB of memory are free. "
-        "Reserve them at boot (hugepagesz=2M hugepages=N, `hft tune render`), lower feedd.capacity, or end what takes "
+        f"({pool.free()} free) in {ATTEMPTS} tries with compaction; {_free_megabytes(pool.root)} MB of memory are "
+        "free. Reserve them at boot (hugepagesz=2M hugepages=N, `hft tune render`), lower feedd.capacity, or end what takes "
         "the memory"
     )
 
@@ -148,7 +147,7 @@ def require_huge_pages(directory: Path, mountinfo: str, named: str) -> None:
             found = (point, kind, options)
     if found[1] != "hugetlbfs" or "pagesize=2M" not in found[2].split(","):
         raise MemoryRefusedError(
-            f'run.directory {named} is on {found[1] or "nothing"} ({found[0] or "not mounted"}), and '
+            f"run.directory {named} is on {found[1] or 'nothing'} ({found[0] or 'not mounted'}), and "
             'run.huge_pages = "require" wants a hugetlbfs with pagesize=2M: is dev-hugepages-hft.mount active? '
             '(Without huge pages: run.directory = "/dev/shm/hft" and run.huge_pages = "allow_small".)'
         )

@@ -79,7 +79,7 @@ def described(name: str, unit: Unit) -> str:
 
 
 def settled(path: str) -> dict[str, Any]:
-    """watchd's status document, awaited while it is about to arm by itself; {} when it does not answer."""
+    """The status document, awaited while it is about to arm by itself; {} when it does not answer."""
     until = time.monotonic() + SETTLE_S
     document: dict[str, Any] = {}
     while True:
@@ -101,10 +101,12 @@ def verdict(document: Mapping[str, Any]) -> tuple[str, int]:
         return f"started and armed: orders flow under epoch {document.get('epoch')}", NOTICE
     if state == "killed":
         by, detail = document.get("by"), document.get("detail")
-        why = f"{document.get('reason')}{': ' + str(detail) if detail else ''}{' by ' + str(by) if by else ''}"
+        why = (
+            f"{document.get('reason')}{': ' + str(detail) if detail else ''}{' by ' + str(by) if by else ''}"
+        )
         return (
-            f"started CANCEL-ONLY AND OBSERVING: killed at {document.get('at')} ({why}). No order is sent until a person "
-            "says so: watchd ctl clear --by NAME --reason TEXT, then watchd ctl arm --by NAME"
+            f"started CANCEL-ONLY AND OBSERVING: killed at {document.get('at')} ({why}). No order is sent until a "
+            "person says so: watchd ctl clear --by NAME --reason TEXT, then watchd ctl arm --by NAME"
         ), WARNING
     if state == "disarmed":
         return f"started, observing: disarmed. {blockers or 'watchd ctl arm --by NAME'}", WARNING
@@ -115,7 +117,12 @@ def tell(text: str, priority: int) -> None:
     """To whoever looks: this unit's output and status, and the journal of hft.target."""
     print(f"<{priority}>{text}", flush=True)
     sdnotify.SystemdNotifier().notify(f"STATUS={text}")
-    fields = {"MESSAGE": text, "PRIORITY": priority, "OBJECT_SYSTEMD_UNIT": "hft.target", "SYSLOG_IDENTIFIER": "hft"}
+    fields = {
+        "MESSAGE": text,
+        "PRIORITY": priority,
+        "OBJECT_SYSTEMD_UNIT": "hft.target",
+        "SYSLOG_IDENTIFIER": "hft",
+    }
     entry = "".join(f"{key}={_one_line(value)}\n" for key, value in fields.items())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         try:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _what_happened(environment: Mapping[str, str]) -> str:
-    """In systemd's words (systemd.exec(5), $MONITOR_*); a unit that a dependency kept from starting has no exit code."""
+    """In systemd's words ($MONITOR_*); a unit that a dependency kept from starting has no exit code."""
     if not environment.get("MONITOR_EXIT_CODE"):
         return "did not start"
     return f"failed: {environment.get('MONITOR_SERVICE_RESULT')} ({environment.get('MONITOR_EXIT_STATUS')})"
@@ -52,7 +52,9 @@ def halt(settings: Settings, why: str) -> int:
     """Asks, and kills when it must."""
     state, fence_open = _asked(settings)
     if state and not fence_open:
-        print(f"{why}; the fence is closed and the suite is {state}: nothing is left to do (watchd ctl status)")
+        print(
+            f"{why}; the fence is closed and the suite is {state}: nothing is left to do (watchd ctl status)"
+        )
         return 0
     if not state and not any(_runs(f"{settings.run_directory}/{name}/lock") for name in ("feedd", "braind")):
         print(f"{why}; neither watchd nor feedd nor braind runs: nothing is left to do")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # its helpers, as tests/system/faults does
-import machine  # noqa: E402
-from house import House  # noqa: E402
+import machine
+from house import House
 
 DEB = machine.ROOT / "build" / "deb"
 
@@ -37,10 +37,10 @@ def deb() -> Path:
     """The package of this checkout: `make test-boot` builds it; without it, it is built now."""
     if problem := why_not():
         pytest.skip(f"NOT TESTED: {problem}")
-    built = [path for path in DEB.glob("hft_*.deb")]
+    built = list(DEB.glob("hft_*.deb"))
     if not built or os.environ.get("HFT_BUILD_DEB"):
         subprocess.run([sys.executable, machine.ROOT / "deploy/debian/build.py"], check=True)
-        built = [path for path in DEB.glob("hft_*.deb")]
+        built = list(DEB.glob("hft_*.deb"))
     return min(built)
 
 

@@ -54,7 +54,14 @@ def base() -> Path:
     path = WORK / f"base-{name}"
     if not path.exists():
         shutil.rmtree(WORK / "base.new", ignore_errors=True)
-        _host("mmdebstrap", "--variant=apt", "--quiet", f"--include={','.join(INSIDE)}", "bookworm", WORK / "base.new")
+        _host(
+            "mmdebstrap",
+            "--variant=apt",
+            "--quiet",
+            f"--include={','.join(INSIDE)}",
+            "bookworm",
+            WORK / "base.new",
+        )
         # The host's clock may lie outside of any index's validity; nothing is downloaded in here.
         (WORK / "base.new").rename(path)
     return path
@@ -84,7 +91,15 @@ def mounted(lower: list[Path], upper: Path) -> Iterator[Path]:
     for directory in (upper, work, merged):
         directory.mkdir(parents=True, exist_ok=True)
     layers = ":".join(str(layer) for layer in reversed(lower))
-    _host("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={layers},upperdir={upper},workdir={work}", merged)
+    _host(
+        "mount",
+        "-t",
+        "overlay",
+        "overlay",
+        "-o",
+        f"lowerdir={layers},upperdir={upper},workdir={work}",
+        merged,
+    )
     try:
         yield merged
     finally:
@@ -107,11 +122,24 @@ class Machine:
         self.root = root
         self._log = log
         self._pages = HOST_PAGES.read_text()
-        command = ["systemd-nspawn", "-q", "-D", str(root), *_PLAIN, "--capability=all", "-b", "--console=pipe"]
+        command = [
+            "systemd-nspawn",
+            "-q",
+            "-D",
+            str(root),
+            *_PLAIN,
+            "--capability=all",
+            "-b",
+            "--console=pipe",
+        ]
         # 1: /sys and /proc/sys are writable inside, as they are on a machine.
         environment = os.environ | {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1"}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log.open("wb"), stderr=subprocess.STDOUT, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            env=environment,
         )
         self.leader = 0
         self._await_boot()
@@ -202,4 +230,6 @@ class Machine:
 def _host(*words: str | Path) -> None:
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise MachineError(f"{words[0]}: exit code {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
+        raise MachineError(
+            f"{words[0]}: exit code {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+        )

@@ -43,7 +43,13 @@ def test_systemd_accepts_every_unit_without_a_word(tmp_path: Path) -> None:
     for unit in UNITS.glob("*.*"):
         if unit.suffix in (".service", ".target", ".slice", ".mount"):
             text = unit.read_text()
-            for program in ("/usr/bin/hft", "/usr/bin/feedd", "/usr/bin/braind", "/usr/bin/watchd", "/usr/bin/paperd"):
+            for program in (
+                "/usr/bin/hft",
+                "/usr/bin/feedd",
+                "/usr/bin/braind",
+                "/usr/bin/watchd",
+                "/usr/bin/paperd",
+            ):
                 text = text.replace(f"={program} ", "=/bin/true ")
             text = text.replace("=/usr/lib/hft/paper-day ", "=/bin/true ")
             (tmp_path / unit.name).write_text(text)
