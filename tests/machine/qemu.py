@@ -52,7 +52,10 @@ class Machine:
         ]  # fmt: skip
         self._log = (directory / "qemu.log").open("wb")
         self._process = subprocess.Popen(
-            [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+            [str(word) for word in words],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
         )
         begin = time.monotonic()
         self._socket = self._connected(path)
@@ -95,7 +98,9 @@ class Machine:
         """What it printed; MachineError unless the exit code is 0."""
         done = self.run(*words, timeout_s=timeout_s)
         if done.code:
-            raise MachineError(f"{' '.join(words)}: exit code {done.code}\n{done.out[-3000:]}{done.error[-3000:]}")
+            raise MachineError(
+                f"{' '.join(words)}: exit code {done.code}\n{done.out[-3000:]}{done.error[-3000:]}"
+            )
         return done.out
 
     def read(self, path: str) -> str:

@@ -1,7 +1,7 @@
-"""The machine's disk: Debian with its PREEMPT_RT kernel, the suite's packages, and what `hft tune render` made of a plan.
+"""The machine's disk: Debian with its PREEMPT_RT kernel, the packages, and what `hft tune render` made of a plan.
 
-    build/machine/base-…      mmdebstrap, kept between runs (its name tells what is in it)
-    build/machine/disk-….img  that, the packages of this checkout and the rendered tree, as an ext4 image; kept as well
+build/machine/base-…      mmdebstrap, kept between runs (its name tells what is in it)
+build/machine/disk-….img  that, the packages of this checkout and the rendered tree, as an ext4 image; kept as well
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def disk(packages: list[Path], plan: Path) -> Disk:
         image.with_name(f"{image.stem}.arguments").write_text(_command_line(tree))
         shutil.rmtree(tree)
         image.with_suffix(".new").rename(image)
-    beside = {kind: image.with_name(f"{image.stem}.{kind}") for kind in ("vmlinuz", "initrd.img", "arguments")}
+    beside = {
+        kind: image.with_name(f"{image.stem}.{kind}") for kind in ("vmlinuz", "initrd.img", "arguments")
+    }
     return Disk(image, beside["vmlinuz"], beside["initrd.img"], beside["arguments"].read_text().split())
 
 
@@ -109,4 +111,6 @@ def _host(*words: str | Path) -> None:
         [str(word) for word in words], capture_output=True, text=True, check=False, env=environment
     )
     if done.returncode:
-        raise RootError(f"{words[0]}: exit code {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
+        raise RootError(
+            f"{words[0]}: exit code {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+        )
