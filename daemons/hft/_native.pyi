@@ -204,11 +204,17 @@ class WatchdLink:
     """Registration at watchd and heartbeats for the loops of `progress`, on a thread of its own.
 
     Start it before the calling thread is pinned to a hot core: its threads keep to the cores it may use then.
-    `refusal` says why it is not registered ("" while it is): to be logged once per text.
+    `refusal` says why it is not registered ("" while it is): to be logged once per text. With `service_keep_alive`
+    it sends WATCHDOG=1 to systemd twice a second, while every loop moves.
     """
 
     def __init__(
-        self, control_directory: str, daemon_id: int, progress: Region, interval_ns: int
+        self,
+        control_directory: str,
+        daemon_id: int,
+        progress: Region,
+        interval_ns: int,
+        service_keep_alive: bool = False,
     ) -> None: ...
     def start(self) -> None: ...
     def close(self) -> None: ...

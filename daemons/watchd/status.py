@@ -46,6 +46,7 @@ def status_document(monitor: Monitor, view: View) -> dict[str, object]:
         },
         "state_durable": monitor.ledger.durable,
         "arm_blockers": monitor.blockers(view),
+        "arms_by_itself": monitor.auto_arm,
     }
 
 

@@ -1,0 +1,136 @@
+"""`watchd check`: what a start of hft.target has come to, in one message and one exit code (hft-check.service).
+
+0: feedd, braind and watchd run. The message says whether orders can flow, and when not, what is between: a kill that
+nobody has cleared, a suite that waits to be armed, `mode = "observe"`. 1: a member does not run, and why. The message
+goes to standard output, to systemd as STATUS=, and into the journal of hft.target, so that
+`systemctl status hft.target` shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sdnotify  # type: ignore[import-untyped]
+
+from watchd.ctl.arguments import DEFAULT_CONFIG, Options
+from watchd.ctl.settings import SettingsError, read
+from watchd.ctl.wire import NoAnswer, ask
+
+MEMBERS = ("hft-watchd.service", "hft-feedd.service", "hft-braind.service")
+BEFORE = ("hft-hugepages.service", "hft-preflight.service")
+JOURNAL = "/run/systemd/journal/socket"
+SETTLE_S = 10.0  # from the last READY to armed, where nothing stands in the way
+PAUSE_S = 0.1
+NOTICE, WARNING, ERROR = 5, 4, 3
+_PROPERTIES = "ActiveState,Result,ExecMainStatus,ExecMainCode,StatusText"
+
+Unit = Mapping[str, str]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="watchd check", description=(__doc__ or "").split("\n\n", 1)[1])
+    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE")
+    given = parser.parse_args(arguments)
+    units = {name: look(name) for name in (*BEFORE, *MEMBERS)}
+    if problems := missing(units):
+        tell(f"not started: {'; '.join(problems)}", ERROR)
+        return 1
+    try:
+        socket_path = read(given.config).ctl_socket
+    except SettingsError as error:
+        tell(f"not started: {error}", ERROR)
+        return 1
+    text, priority = verdict(settled(socket_path))
+    tell(text, priority)
+    return 0
+
+
+def look(name: str) -> Unit:
+    """The unit's properties, as systemd has them now."""
+    asked = subprocess.run(
+        ["systemctl", "show", "-p", _PROPERTIES, name], capture_output=True, text=True, check=False
+    )
+    return dict(line.split("=", 1) for line in asked.stdout.splitlines() if "=" in line)
+
+
+def missing(units: Mapping[str, Unit]) -> list[str]:
+    """Why not all members run, the first cause first; empty = they do."""
+    if all(units[name].get("ActiveState") == "active" for name in MEMBERS):
+        return []
+    found = [name for name in BEFORE if units[name].get("ActiveState") == "failed"]
+    found += [name for name in MEMBERS if units[name].get("ActiveState") != "active"]
+    return [described(name, units[name]) for name in found]
+
+
+def described(name: str, unit: Unit) -> str:
+    """`hft-feedd.service failed (exit-code 78): what it said → journalctl -u …`."""
+    state, result = unit.get("ActiveState", "unknown"), unit.get("Result", "")
+    code = unit.get("ExecMainStatus", "0")
+    how = f" ({result}{' ' + code if code != '0' else ''})" if state == "failed" else ""
+    said = f": {unit['StatusText']}" if unit.get("StatusText") else ""
+    look_at = "" if state == "inactive" else f" → journalctl -u {name.removesuffix('.service')} -n 20"
+    return f"{name.removesuffix('.service')} {'did not start' if state == 'inactive' else state}{how}{said}{look_at}"
+
+
+def settled(path: str) -> dict[str, Any]:
+    """The status document, awaited while it is about to arm by itself; {} when it does not answer."""
+    until = time.monotonic() + SETTLE_S
+    document: dict[str, Any] = {}
+    while True:
+        try:
+            document = ask(path, Options("status"))
+        except NoAnswer:
+            document = {}
+        waits = not document or document.get("state") in ("arming", "disarming", "killing")
+        waits = waits or (document.get("state") == "disarmed" and document.get("arms_by_itself"))
+        if not waits or time.monotonic() >= until:
+            return document
+        time.sleep(PAUSE_S)
+
+
+def verdict(document: Mapping[str, Any]) -> tuple[str, int]:
+    """(what to say, how loudly)."""
+    state, blockers = document.get("state"), "; ".join(document.get("arm_blockers") or ())
+    if state == "armed":
+        return f"started and armed: orders flow under epoch {document.get('epoch')}", NOTICE
+    if state == "killed":
+        by, detail = document.get("by"), document.get("detail")
+        why = (
+            f"{document.get('reason')}{': ' + str(detail) if detail else ''}{' by ' + str(by) if by else ''}"
+        )
+        return (
+            f"started CANCEL-ONLY AND OBSERVING: killed at {document.get('at')} ({why}). No order is sent until a "
+            "person says so: watchd ctl clear --by NAME --reason TEXT, then watchd ctl arm --by NAME"
+        ), WARNING
+    if state == "disarmed":
+        return f"started, observing: disarmed. {blockers or 'watchd ctl arm --by NAME'}", WARNING
+    return f"started, observing: {state or 'watchd does not answer'}. {blockers}".rstrip(), WARNING
+
+
+def tell(text: str, priority: int) -> None:
+    """To whoever looks: this unit's output and status, and the journal of hft.target."""
+    print(f"<{priority}>{text}", flush=True)
+    sdnotify.SystemdNotifier().notify(f"STATUS={text}")
+    fields = {
+        "MESSAGE": text,
+        "PRIORITY": priority,
+        "OBJECT_SYSTEMD_UNIT": "hft.target",
+        "SYSLOG_IDENTIFIER": "hft",
+    }
+    entry = "".join(f"{key}={_one_line(value)}\n" for key, value in fields.items())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        try:
+            line.sendto(entry.encode(), JOURNAL)
+        except OSError:
+            return  # no journal here: what was printed is what there is
+
+
+def _one_line(value: object) -> str:
+    """One line: the journal's simple form has no other."""
+    return " ".join(str(value).split())
