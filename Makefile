@@ -29,6 +29,11 @@ test-boot: ## the packages, installed into a Debian 12 root that systemd-nspawn 
 	@$(PYTHON) deploy/debian/build.py
 	@$(PYTHON) -m pytest tests/deploy -m boot -rs $(ARGS)
 
+test-machine: ## a Debian with PREEMPT_RT in QEMU (emulated), tuned as docs/TUNING.md says (as root; ten minutes, 4 GB)
+	@deploy/setup.sh machine
+	@$(PYTHON) deploy/debian/build.py
+	@HFT_MACHINE=$${HFT_MACHINE:-full} $(PYTHON) -m pytest tests/emulated -rs $(ARGS)
+
 lint: ## ruff, mypy --strict, import-linter, clang-format
 	@deploy/setup.sh test
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -77,4 +82,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test deb test-boot lint bench fuzz kill-bench soak simulate mutants model golden metrics clean
+.PHONY: help setup demo test deb test-boot test-machine lint bench fuzz kill-bench soak simulate mutants model golden metrics clean

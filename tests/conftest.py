@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(tests / part) for part in ALONE):
             item.add_marker(pytest.mark.alone)
-        if item.path in boots:
+        if item.path in boots or item.path.is_relative_to(tests / "emulated"):
             item.add_marker(pytest.mark.boot)
 
 

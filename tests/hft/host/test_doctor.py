@@ -146,7 +146,7 @@ HIDDEN: list[tuple[str, str]] = [
     ("nic_queues", f"commands/ethtool -l {NIC}"),
     ("nic_rings", f"commands/ethtool -g {NIC}"),
     ("nic_coalescing", f"commands/ethtool -c {NIC}"),
-    ("nic_offloads", replace(f"commands/ethtool -k {NIC}", "generic-receive-offload: off", GRO_ON), "gro on"),
+    ("nic_offloads", f"commands/ethtool -k {NIC}"),
     ("nic_timestamps", f"commands/ethtool -T {NIC}"),
     ("kernel_command_line", "proc/cmdline"),
     ("kernel_version", "proc/sys/kernel/osrelease"),

@@ -58,7 +58,19 @@ def kernel_arguments(config: Config) -> list[Argument]:
         Argument("intel_idle.max_cstate=1", "no core sleeps deeper than C1: waking takes up to 100 µs"),
         Argument("processor.max_cstate=1", "the same, by ACPI"),
         Argument("audit=0", "no audit hook in system calls"),
+        *_pool(config),
         *own,
+    ]
+
+
+def _pool(config: Config) -> list[Argument]:
+    """Their order matters to the kernel: `hugepages=` counts pages of the size that was named before it."""
+    if config.run.huge_pages != "require":
+        return []
+    node = "" if config.host.numa_node == -1 else f"{config.host.numa_node}:"
+    return [
+        Argument("hugepagesz=2M", "of this size"),
+        Argument(f"hugepages={node}{pool_pages(config)}", "reserved before memory can be fragmented"),
     ]
 
 
@@ -131,6 +143,4 @@ def host_env(config: Config, source: str) -> str:
         f"# Rendered from {source} by `hft tune render`, read by hft-irq.service and hft-nic@.service.\n"
         f"HFT_ISOLATED_CORES={cpulist.render(plan.isolated)}\n"
         f"HFT_SYSTEM_CORES={cpulist.render(plan.system)}\n"
-        f"HFT_HUGE_PAGES={pool_pages(config)}\n"
-        f"HFT_NUMA_NODE={config.host.numa_node}\n"
     )
