@@ -39,7 +39,10 @@ def test_a_fresh_install_with_no_state_file_starts_cancel_only_and_says_so(house
     assert [house.active(unit) for unit in MEMBERS] == ["active"] * 3
     assert "CANCEL-ONLY AND OBSERVING" in house.check()
     assert "state_unreadable" in house.check()
-    assert "watchd ctl clear" in house.must("systemctl", "status", "hft.target")
+    house.until(
+        lambda: "watchd ctl clear" in house.must("systemctl", "status", "--full", "hft.target"),
+        "the target says so",
+    )
     assert house.show("hft-feedd.service", "StatusText").startswith(
         "cancel-only: fence closed (state_unreadable)"
     )
