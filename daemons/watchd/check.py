@@ -90,9 +90,9 @@ def settled(path: str) -> dict[str, Any]:
             document = ask(path, Options("status"))
         except NoAnswer:
             document = {}
-        waits = not document or document.get("state") in ("arming", "disarming", "killing")
-        waits = waits or (document.get("state") == "disarmed" and document.get("arms_by_itself"))
-        if not waits or time.monotonic() >= until:
+        state = document.get("state", "")
+        about_to_arm = state == "disarmed" and bool(document.get("arms_by_itself"))
+        if not (about_to_arm or state in ("", "arming", "disarming", "killing")) or time.monotonic() >= until:
             return document
         time.sleep(PAUSE_S)
 

@@ -5,9 +5,9 @@
     hft-host-tuning   deploy/tuning, for a machine that trades; nothing else depends on it
 
 dpkg-deb on a tree that this script lays out, and not debhelper: what debhelper would do by itself (start, enable,
-restart on upgrade) is what a trader's package must not do, and the rest is a list of files. The environment's packages are
-those of the checkout's .venv (the versions pinned in pyproject.toml), linked, not downloaded again; the suite itself
-is built for any x86-64-v3 CPU. Needs a finished `make setup`. Run it with .venv/bin/python.
+restart on upgrade) is what a trader's package must not do, and the rest is a list of files. The environment's
+packages are those of the checkout's .venv (the versions pinned in pyproject.toml), linked, not downloaded again; the
+suite itself is built for any x86-64-v3 CPU. Needs a finished `make setup`. Run it with .venv/bin/python.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_clear_and_arm_by_a_person_and_it_trades(house: House) -> None:
 
 def test_watchd_init_is_an_installations_first_disarmed(house: House) -> None:
     """In paper mode that arms by itself: the file that a person wrote is the yes."""
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sh", "-c", "rm /var/lib/hft/watchd/state.json && watchd init --by alice")
     assert house.start() == 0
     assert "started and armed" in house.check()
@@ -238,7 +238,7 @@ def test_watchd_that_hangs_does_not_keep_a_person_from_killing(house: House) -> 
 
 def test_a_host_that_is_not_fit_gets_no_trader_and_watchd_stays_up(house: House) -> None:
     """The plan says isolated cores; this machine has none."""
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sed", "-i.kept", 's/^profile = "untuned".*/profile = "isolated"/', HFT_TOML)
     try:
         assert house.start() != 0
@@ -253,7 +253,7 @@ def test_a_host_that_is_not_fit_gets_no_trader_and_watchd_stays_up(house: House)
 
 
 def test_huge_pages_that_the_kernel_does_not_have_are_refused_with_numbers(house: House) -> None:
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sed", "-i.kept", 's/^profile = "untuned".*/&\\nhuge_pages = 4000000/', HFT_TOML)
     before = house.must("cat", "/proc/sys/vm/nr_hugepages").strip()
     try:
@@ -270,7 +270,7 @@ def test_huge_pages_that_the_kernel_does_not_have_are_refused_with_numbers(house
 
 
 def test_a_wrong_configuration_is_refused_by_the_key_s_name(house: House) -> None:
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sed", "-i.kept", "s/^lease_ms = .*/lease_ms = 1/", HFT_TOML)
     try:
         assert house.start() != 0
@@ -282,7 +282,7 @@ def test_a_wrong_configuration_is_refused_by_the_key_s_name(house: House) -> Non
 
 
 def test_a_drop_in_overrides_a_unit(house: House) -> None:
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     path = "/etc/systemd/system/hft-preflight.service.d/10-site.conf"
     house.write(path, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo the site says no >&2; exit 1'\n")
     try:
@@ -300,7 +300,7 @@ def test_a_drop_in_overrides_a_unit(house: House) -> None:
 def test_a_stop_disarms_cancels_and_ends_in_order(house: House) -> None:
     house.armed()
     started = time.monotonic()
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     assert time.monotonic() - started < 20
     ended = {
         name: int(house.show(f"hft-{name}.service", "InactiveEnterTimestampMonotonic"))
