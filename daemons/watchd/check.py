@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import select
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import sdnotify  # type: ignore[import-untyped]
 
 from watchd.ctl.arguments import DEFAULT_CONFIG, Options
 from watchd.ctl.settings import SettingsError, read
@@ -28,6 +28,7 @@ TARGET = "hft.target"
 JOURNAL = "/run/systemd/journal/socket"
 SETTLE_S = 10.0  # from the last READY to armed, where nothing stands in the way
 PAUSE_S = 0.1
+BARRIER_MS = 2000
 NOTICE, WARNING, ERROR = 5, 4, 3
 _PROPERTIES = "ActiveState,Result,ExecMainStatus,ExecMainCode,StatusText"
 
@@ -116,10 +117,27 @@ def verdict(document: Mapping[str, Any]) -> tuple[str, int]:
     return f"started, observing: {state or 'watchd does not answer'}. {blockers}".rstrip(), WARNING
 
 
+def notify(state: str) -> None:
+    """To systemd, until it is read (sd_notify_barrier(3)): nothing is taken of a sender that is gone."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    reader, writer = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, contextlib.suppress(OSError):
+        line.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+        line.send(state.encode())
+        socket.send_fds(line, [b"BARRIER=1"], [writer])
+    os.close(writer)
+    waiting = select.poll()
+    waiting.register(reader, select.POLLHUP)
+    waiting.poll(BARRIER_MS)  # systemd closes its end when it has come so far
+    os.close(reader)
+
+
 def tell(text: str, priority: int, under: str) -> None:
     """To whoever looks: this unit's output and status, and the journal of the unit `under` ("" = none)."""
     print(f"<{priority}>{text}", flush=True)
-    sdnotify.SystemdNotifier().notify(f"STATUS={text}")
+    notify(f"STATUS={text}")
     if not under:
         return
     fields = {"MESSAGE": text, "PRIORITY": priority, "OBJECT_SYSTEMD_UNIT": under, "SYSLOG_IDENTIFIER": "hft"}

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from watchd.check import BEFORE, MEMBERS, NOTICE, WARNING, missing, verdict
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from watchd.check import BEFORE, MEMBERS, NOTICE, WARNING, missing, notify, verdict
 
 ACTIVE = {"ActiveState": "active", "Result": "success"}
 
@@ -71,3 +78,21 @@ def test_disarmed_says_what_arming_waits_for() -> None:
 
 def test_a_watchd_that_does_not_answer_is_no_armed_one() -> None:
     assert verdict({}) == ("started, observing: watchd does not answer.", WARNING)
+
+
+def test_systemd_has_read_what_is_said_before_the_process_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        sender = threading.Thread(target=notify, args=("STATUS=so it is",))
+        sender.start()
+        assert manager.recv(4096) == b"STATUS=so it is"
+        said, descriptors, _, _ = socket.recv_fds(manager, 4096, 1)
+        assert said == b"BARRIER=1"
+        sender.join(0.05)
+        assert sender.is_alive()
+        os.close(descriptors[0])
+        sender.join(1.0)
+        assert not sender.is_alive()
