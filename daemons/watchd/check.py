@@ -77,7 +77,7 @@ def described(name: str, unit: Unit) -> str:
     state, result = unit.get("ActiveState", "unknown"), unit.get("Result", "")
     code = unit.get("ExecMainStatus", "0")
     how = f" ({result}{' ' + code if code != '0' else ''})" if state == "failed" else ""
-    said = f": {unit['StatusText']}" if unit.get("StatusText") else ""
+    said = f": {unit['StatusText']}" if state == "failed" and unit.get("StatusText") else ""
     look_at = "" if state == "inactive" else f" → journalctl -u {name.removesuffix('.service')} -n 20"
     return f"{name.removesuffix('.service')} {'did not start' if state == 'inactive' else state}{how}{said}{look_at}"
 

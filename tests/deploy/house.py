@@ -23,7 +23,10 @@ class House(Machine):
 
     def check(self) -> str:
         """What the last start came to, in hft-check.service's words."""
-        return self.show("hft-check.service", "StatusText")
+        said = [
+            line for line in self.journal("hft-check.service").splitlines() if "started" in line.split(":")[0]
+        ]
+        return said[-1] if said else ""
 
     def venue(self) -> dict[str, object]:
         """`paperd ctl report`."""

@@ -244,7 +244,7 @@ def test_a_host_that_is_not_fit_gets_no_trader_and_watchd_stays_up(house: House)
         assert house.start() != 0
         assert "hft-preflight failed" in house.check()
         assert house.active("hft-watchd.service") == "active"
-        assert [house.active(f"hft-{name}.service") for name in ("feedd", "braind")] == ["inactive"] * 2
+        assert "active" not in [house.active(f"hft-{name}.service") for name in ("feedd", "braind")]
         assert house.journal("hft-preflight.service").strip(), "the reason is in its journal"
         one_alone = house.run("systemctl", "start", "hft-braind.service")
         assert one_alone.code != 0, "asked at each start of each trader"
@@ -263,7 +263,7 @@ def test_huge_pages_that_the_kernel_does_not_have_are_refused_with_numbers(house
         said = house.journal("hft-hugepages.service")
         assert "asked for 4000000 huge pages of 2 MB (8000000 MB), the kernel gave" in said
         assert house.active("hft-watchd.service") == "active"
-        assert [house.active(f"hft-{name}.service") for name in ("feedd", "braind")] == ["inactive"] * 2
+        assert "active" not in [house.active(f"hft-{name}.service") for name in ("feedd", "braind")]
     finally:
         house.must("mv", f"{HFT_TOML}.kept", HFT_TOML)
         house.must("sh", "-c", f"echo {before} > /proc/sys/vm/nr_hugepages")
