@@ -214,7 +214,11 @@ def test_a_watchd_that_fails_stops_the_trading_and_comes_back_closed(house: Hous
     house.armed()
     feedd, watchd = house.pid("feedd"), house.pid("watchd")
     house.must("systemctl", "kill", f"--signal={signal}", "hft-watchd.service")
-    house.until(lambda: not house.venue()["open"], "cancelled by the lapsed lease")
+    house.until(
+        lambda: house.show("hft-feedd.service", "StatusText").startswith("cancel-only"),
+        "feedd sends nothing more",
+    )
+    house.until(lambda: not house.venue()["open"], "nothing is open at the venue")
     orders = house.orders_at_venue()
     house.until(lambda: house.pid("watchd") not in (0, watchd), "a new watchd")
     house.until(lambda: house.state() == "killed", "it found that its predecessor died armed")
