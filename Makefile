@@ -14,12 +14,25 @@ setup: ## Debian packages, .venv, Python packages, build
 demo: setup ## replay a market day: paperd → feedd → braind, live on this terminal
 	@.venv/bin/hft demo $(ARGS)
 
-test: ## everything that CI runs
+test: ## everything that CI runs, but for test-boot
 	@deploy/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@code=0; \
-	  $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone' $(ARGS) || [ $$? -eq 5 ] || code=1; \
-	  $(PYTHON) -m pytest -m alone $(ARGS) || [ $$? -eq 5 ] || code=1; exit $$code
+	  $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not boot' $(ARGS) || [ $$? -eq 5 ] || code=1; \
+	  $(PYTHON) -m pytest -m 'alone and not boot' $(ARGS) || [ $$? -eq 5 ] || code=1; exit $$code
+
+deb: setup ## Debian packages into build/deb: hft, hft-host-tuning (370 MB; minutes)
+	@$(PYTHON) deploy/debian/build.py
+
+test-boot: ## the packages, installed into a Debian 12 root that systemd-nspawn boots (as root; minutes)
+	@deploy/setup.sh test
+	@$(PYTHON) deploy/debian/build.py
+	@$(PYTHON) -m pytest tests/deploy -m boot -rs $(ARGS)
+
+test-machine: ## a Debian with PREEMPT_RT in QEMU (emulated), tuned as docs/TUNING.md says (as root; ten minutes, 4 GB)
+	@deploy/setup.sh machine
+	@$(PYTHON) deploy/debian/build.py
+	@HFT_MACHINE=$${HFT_MACHINE:-full} $(PYTHON) -m pytest tests/emulated -rs $(ARGS)
 
 lint: ## ruff, mypy --strict, import-linter, clang-format
 	@deploy/setup.sh test
@@ -74,4 +87,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test lint bench fuzz kill-bench soak simulate order-kills mutants model golden metrics clean
+.PHONY: help setup demo test deb test-boot test-machine lint bench fuzz kill-bench soak simulate order-kills mutants model golden metrics clean

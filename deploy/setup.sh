@@ -4,9 +4,10 @@
 #
 #   deploy/setup.sh run     what the suite needs to build and run
 #   deploy/setup.sh test    that, and what its tests need
+#   deploy/setup.sh machine that, and an emulator for a whole machine
 set -euo pipefail
 cd "$(dirname "$0")/.."
-level=${1:?usage: deploy/setup.sh run|test}
+level=${1:?usage: deploy/setup.sh run|test|machine}
 venv=.venv
 stamps=$venv/.hft
 
@@ -96,6 +97,12 @@ case $level in
   test)
     install_debian_packages deploy/debian/build-packages.txt deploy/debian/test-packages.txt
     make_venv
+    install_python_packages dev bench ;;
+  machine)
+    install_debian_packages deploy/debian/build-packages.txt deploy/debian/test-packages.txt \
+      deploy/debian/machine-packages.txt
+    make_venv
+    level=test
     install_python_packages dev bench ;;
   *) die "unknown level: $level" ;;
 esac

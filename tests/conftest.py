@@ -37,9 +37,12 @@ ALONE = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = ROOT / "tests"
+    boots = {tests / "deploy" / name for name in ("test_boot.py", "test_packages.py")}
     for item in items:
         if any(item.path.is_relative_to(tests / part) for part in ALONE):
             item.add_marker(pytest.mark.alone)
+        if item.path in boots or item.path.is_relative_to(tests / "emulated"):
+            item.add_marker(pytest.mark.boot)
 
 
 @pytest.fixture

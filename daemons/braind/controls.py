@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 
 from hft._native import WatchdLink
 from hft.config import Run
-from hft.layout.dtypes import DaemonId, LoopState, RegionKind, dtype
-from hft.regions import RECORDS_OFFSET, ProgressWriter, Region, RegionError, RegionMissing
+from hft.layout.dtypes import CloseReason, DaemonId, LoopState, RegionKind, dtype
+from hft.regions import RECORDS_OFFSET, ProgressWriter, Region, RegionError, RegionMissing, load_words
 
 PROGRESS, FENCE_EPOCH = range(2)
 NO_CONTROLS: NDArray[np.uint64] = np.zeros(2, np.uint64)
 
 _LOOPS = 1
+# Of token, epoch and reason in the fence's region.
+_FENCE_WORDS = tuple(
+    RECORDS_OFFSET + dtype("Fence").fields[name][1]  # type: ignore[index]
+    for name in ("token", "epoch", "reason")
+)
 
 
 class Controls:
@@ -43,6 +48,7 @@ class Controls:
         self._writer.set_thread_id(threading.get_native_id())
         self._fence_path = str(run_directory / "watchd" / "fence")
         self._fence: Region | None = None
+        self._fence_said = ""
         self.addresses: NDArray[np.uint64] = np.zeros(2, np.uint64)
         self.addresses[PROGRESS] = self._writer.address
         self.enter(LoopState.WARMUP)
@@ -58,7 +64,11 @@ class Controls:
     def connect(self, run: Run) -> None:
         """Starts registration and heartbeats. Before this thread is pinned: the helper keeps to its cores."""
         self._link = WatchdLink(
-            run.control_directory, int(DaemonId.BRAIND), self.progress, run.heartbeat_interval_ms * 1_000_000
+            run.control_directory,
+            int(DaemonId.BRAIND),
+            self.progress,
+            run.heartbeat_interval_ms * 1_000_000,
+            service_keep_alive=True,
         )
         self._link.start()
 
@@ -79,6 +89,19 @@ class Controls:
         self._said |= dict(fresh)
         return fresh
 
+    def fence_news(self) -> str:
+        """What is to be said of the fence, when it is something else than at the last call; "" otherwise."""
+        said = "observing: there is no fence"
+        if self._fence is not None:
+            token, epoch, reason = (int(load_words(self._fence, offset, 1)[0]) for offset in _FENCE_WORDS)
+            said = (
+                f"fence open, epoch {epoch}" if token else f"observing: fence closed ({_reason_name(reason)})"
+            )
+        if said == self._fence_said:
+            return ""
+        self._fence_said = said
+        return said
+
     def _map_fence(self) -> str:
         try:
             self._fence = Region.open(self._fence_path, int(RegionKind.FENCE))
@@ -89,3 +112,7 @@ class Controls:
         offset = RECORDS_OFFSET + dtype("Fence").fields["epoch"][1]  # type: ignore[index]
         self.addresses[FENCE_EPOCH] = self._fence.bytes().ctypes.data + offset
         return ""
+
+
+def _reason_name(reason: int) -> str:
+    return CloseReason(reason).name.lower() if reason in list(CloseReason) else str(reason)

@@ -238,6 +238,8 @@ class Loop:
     def _look_outside(self) -> None:
         for event, reason in self._controls.look_outside():
             self._report(event, {"reason": reason})
+        if news := self._controls.fence_news():
+            self._report("fence", {"status": news})
 
     def _publish(self) -> None:
         feed = self._feed

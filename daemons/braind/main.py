@@ -29,7 +29,7 @@ from braind.feed import FeedMapper
 from braind.identity import hash_of, publish
 from braind.inputs import Inputs
 from braind.instruments import Instruments
-from braind.loop import Loop, Outlets
+from braind.loop import Loop, Outlets, Report
 from braind.memory import collapse_private_memory
 from braind.metrics import Metrics
 from braind.model.inference import ModelError
@@ -82,21 +82,55 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
     directory = Path(config.run.directory)
     directory.mkdir(mode=0o750, exist_ok=True)
     notifier = sdnotify.SystemdNotifier()
+    if notifier.socket is not None:
+        notifier.socket.setblocking(
+            False
+        )  # the loop tells its status: a manager that does not listen is not waited for
     with DaemonLock(str(directory / "braind")):
         notifier.notify("STATUS=warming up")
         controls = Controls(directory, config.run.huge_pages == "require")
         controls.connect(config.run)
-        daemon = _made(config, config.braind, controls, log)
+        told = Told(log, notifier)
+        daemon = _made(config, config.braind, controls, told.report)
         _prepare_thread(config.cores.brain)
         log.info("private memory collapsed", huge_pages=collapse_private_memory())
-        notifier.notify("READY=1\nSTATUS=running")
+        notifier.notify("READY=1\n" + told.status())
         log.info("started", pid=os.getpid(), symbols=len(config.braind.symbols), model=config.braind.model)
+        told.ready = True
         daemon.loop.run(lambda: not stopped())
         notifier.notify("STOPPING=1\nSTATUS=draining")
         daemon.loop.finish()
         controls.close()
     log.info("stopped", **{count.name.lower(): int(daemon.brain.counts[count]) for count in _TOLD})
     return EXIT_CLEAN
+
+
+class Told:
+    """What the loop reports, once in a while: into the log, and as one line for `systemctl status`."""
+
+    def __init__(self, log: structlog.stdlib.BoundLogger, notifier: sdnotify.SystemdNotifier) -> None:
+        self.ready = False
+        self._log, self._notifier = log, notifier
+        self._feed, self._fence, self._veto = "waiting for feedd's feed", "observing: there is no fence", ""
+
+    def report(self, event: str, fields: dict[str, object]) -> None:
+        """The Report of braind.loop."""
+        self._log.info(event, **fields)
+        if event == "fence":
+            self._fence = str(fields["status"])
+        elif event == "feed mapped":
+            self._feed = "following the feed"
+        elif event == "feed ended":
+            self._feed = "waiting for feedd's feed"
+        elif event.startswith("vetoed"):
+            self._veto = f"; vetoes itself ({fields['reason']}): nothing is sent until it is restarted"
+        else:
+            return
+        if self.ready:
+            self._notifier.notify(self.status())
+
+    def status(self) -> str:
+        return f"STATUS={self._fence}; {self._feed}{self._veto}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +140,7 @@ class _Daemon:
     identity: Region  # mapped for as long as it is to be read
 
 
-def _made(config: Config, braind: Braind, controls: Controls, log: structlog.stdlib.BoundLogger) -> _Daemon:
+def _made(config: Config, braind: Braind, controls: Controls, report: Report) -> _Daemon:
     """All regions of `<run>/braind`, and the loop, rehearsed."""
     directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
     folder = directory / "braind"
@@ -124,7 +158,7 @@ def _made(config: Config, braind: Braind, controls: Controls, log: structlog.std
         brain,
         Instruments(braind.symbols, brain.name),
         FeedMapper(directory, braind.intents_ring_records, huge),
-        Outlets(metrics, controls, inputs, checkpoints, lambda event, fields: log.info(event, **fields)),
+        Outlets(metrics, controls, inputs, checkpoints, report),
         braind.idle,
     )
     return _Daemon(loop, brain, publish(str(folder / "identity"), document, inputs.generation, huge))

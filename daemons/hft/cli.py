@@ -41,7 +41,14 @@ COMMANDS = (
         ("model", "export"), "braind.cli_model", "compile a package again (--autotune: faster)", "export"
     ),
     Command(("model", "info"), "braind.cli_model", "what a model package holds", "info"),
-    Command(("config", "check"), "hft.config", "check a configuration file as the daemons will"),
+    Command(("config", "check"), "hft.config.command", "check a configuration file as the daemons will"),
+    Command(("memory", "prepare"), "hft.memory", "huge pages and region directories (as root)", "prepare"),
+    Command(("tune", "plan"), "hft.host.plan.command", "propose [cores] and [host] for this machine", "plan"),
+    Command(
+        ("tune", "render"), "hft.host.render.command", "write what follows from [cores] and [host]", "render"
+    ),
+    Command(("doctor",), "hft.host.doctor.command", "is this host as the configuration plans it?"),
+    Command(("jitter",), "hft.host.jitter.command", "what interrupts a core that only spins"),
     Command(("bench", "ring"), "hft.bench.ring", "ring latency beside its peers and its limit"),
     Command(("bench", "tick"), "braind.bench_tick", "publish → intent, with where the time goes"),
 )

@@ -83,19 +83,25 @@ class Alert:
         timeout_s: float,
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
-        self._timeout_s = timeout_s
         self._prepare = prepare
-        self._hooks: dict[str, Callable[[bytes, float], str | None]] = {}
-        if command:
-            self._hooks["command"] = lambda payload, deadline: run_command(command, payload, deadline)
-        if webhook:
-            self._hooks["webhook"] = Webhook(webhook).post
         self._waiting: queue.SimpleQueue[tuple[Mapping[str, Any], Outcome]] = queue.SimpleQueue()
         self._lock = threading.Lock()  # of the counts: held for an addition, never while something is called
         self._sent = self._failed = self._running = 0
         self._last_error = ""
-        if self._hooks:
-            threading.Thread(target=self._dispatch, name="watchd-alert", daemon=True).start()
+        self._dispatcher: threading.Thread | None = None
+        self.configure(command, webhook, timeout_s)
+
+    def configure(self, command: tuple[str, ...], webhook: str, timeout_s: float) -> None:
+        """Other hooks from the next alert on. One thread at a time; the first call is the constructor's."""
+        hooks: dict[str, Callable[[bytes, float], str | None]] = {}
+        if command:
+            hooks["command"] = lambda payload, deadline: run_command(command, payload, deadline)
+        if webhook:
+            hooks["webhook"] = Webhook(webhook).post
+        self._timeout_s, self._hooks = timeout_s, hooks
+        if hooks and self._dispatcher is None:
+            self._dispatcher = threading.Thread(target=self._dispatch, name="watchd-alert", daemon=True)
+            self._dispatcher.start()
 
     def send(self, document: Mapping[str, Any], outcome: Outcome) -> None:
         """Returns at once. `outcome(event name, fields)` comes from each hook's thread."""

@@ -49,6 +49,7 @@ from watchd.limits_start import restore_limits
 from watchd.metrics import Metrics
 from watchd.monitor import Monitor
 from watchd.registry import Registered, Registry
+from watchd.reload import Reload
 from watchd.restore import Restored, restored
 from watchd.scribe import Scribe
 from watchd.settings import Settings
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     log = logger("watchd")
     try:
-        return run(load_config(options.config))
+        return run(load_config(options.config), options.config)
     except AlreadyRunning as error:
         return _refuse(log, EXIT_ALREADY_RUNNING, error)
     except (ConfigError, AlertConfigError, ValueError) as error:
@@ -79,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(log, EXIT_SYSTEM, error)
 
 
-def run(config: Config) -> int:
-    """Until SIGTERM or SIGINT. Raises what `main` turns into exit codes."""
+def run(config: Config, path: Path) -> int:
+    """Of the configuration at `path`. Until SIGTERM or SIGINT. Raises what `main` turns into exit codes."""
     directory = Path(config.run.directory)
     directory.mkdir(mode=0o750, exist_ok=True)
     with DaemonLock(str(directory / "watchd")):
@@ -92,7 +93,7 @@ def run(config: Config) -> int:
         writer = FenceWriter(fence)
         writer.close(int(CloseReason.DIED_ARMED))
         require_unwritable_by_others(directory / "watchd/fence")
-        watchd = Watchd(config, directory, fence, writer, huge)
+        watchd = Watchd(config, path, fence, writer)
         try:
             watchd.run()
         finally:
@@ -115,10 +116,9 @@ class LoggedJournal(EventJournal):
 class Watchd:
     """Everything that has to be there before the first pass."""
 
-    def __init__(
-        self, config: Config, directory: Path, fence: Region, writer: FenceWriter, huge: bool
-    ) -> None:
+    def __init__(self, config: Config, path: Path, fence: Region, writer: FenceWriter) -> None:
         self._config = config
+        directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
         self._fence_writer = writer
         self._settings = Settings.of(config)
         page = read_control_record(fence, "Fence")
@@ -128,18 +128,11 @@ class Watchd:
         found = _restore(state_file, page["reason"], page["epoch"])
         if found.kill_reason:
             writer.set_reason(found.kill_reason)
-        alert, environment = config.watchd.alert, dict(os.environ)
-        self._scribe = Scribe(
-            state_file,
-            LoggedJournal(state_directory),
-            Alert(
-                alert.command,
-                webhook_address(alert.webhook, environment),
-                alert.timeout_s,
-                self._prepare_thread,
-            ),
-            self._prepare_thread,
+        hooks, environment = config.watchd.alert, dict(os.environ)
+        alert = Alert(
+            hooks.command, webhook_address(hooks.webhook, environment), hooks.timeout_s, self._prepare_thread
         )
+        self._scribe = Scribe(state_file, LoggedJournal(state_directory), alert, self._prepare_thread)
         self._registered: dict[str, Registered] = {}
         self._metrics = Metrics(directory / "watchd/stats", huge)
         limits = adopt_limits(directory / "watchd/limits", huge)
@@ -171,6 +164,10 @@ class Watchd:
         self._notifier = sdnotify.SystemdNotifier()
         if self._notifier.socket is not None:
             self._notifier.socket.setblocking(False)
+        self._reload = Reload(
+            path, config, alert, self._notifier.notify,
+            lambda name, fields: self._scribe.event(name, fields, durable=True),
+        )  # fmt: skip
         self._status_due_ns = 0
         self._wakeup = _wake_on_signals()
 
@@ -209,9 +206,12 @@ class Watchd:
         ]
         readable, _, _ = select.select(descriptors, [], [], timeout_s)
         if self._wakeup in readable:
-            os.read(self._wakeup, 64)
-            self._notifier.notify("STOPPING=1")
-            self._monitor.stop()
+            numbers = set(os.read(self._wakeup, 64))
+            if signal.SIGHUP in numbers:
+                self._scribe.run(self._reload)
+            if numbers != {int(signal.SIGHUP)}:
+                self._notifier.notify("STOPPING=1")
+                self._monitor.stop()
 
     def _pass(self, now_ns: int, gap_ns: int) -> None:
         for registered in self._registry.poll():
@@ -336,10 +336,10 @@ def _operator_veto(directory: Path, huge: bool) -> Region:
 
 
 def _wake_on_signals() -> int:
-    """A descriptor that becomes readable at SIGTERM and SIGINT."""
+    """A descriptor that gives the numbers of SIGTERM, SIGINT and SIGHUP as bytes."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: None)
     return reader
 

@@ -4,6 +4,7 @@
     watchd ctl VERB …           what people say to it
     watchd init --by NAME …     the first state of an installation
     watchd exporter …           metrics for Prometheus, a process of its own
+    watchd check, halt …        what hft-check.service and hft-halt@.service run
 
 Each part is imported when it is named: `watchd ctl kill` must not wait for what the daemon needs.
 """
@@ -14,7 +15,13 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-PARTS = {"ctl": "watchd.ctl.main", "init": "watchd.init", "exporter": "watchd.exporter.main"}
+PARTS = {
+    "ctl": "watchd.ctl.main",
+    "init": "watchd.init",
+    "exporter": "watchd.exporter.main",
+    "check": "watchd.check",
+    "halt": "watchd.halt",
+}
 DAEMON = "watchd.daemon"
 
 

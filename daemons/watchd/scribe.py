@@ -149,6 +149,10 @@ class Scribe:
         """Starts the hooks. What becomes of them are durable events."""
         self._alert.send(document, lambda name, fields: self.event(name, fields, durable=True))
 
+    def run(self, work: Callable[[], None]) -> None:
+        """Something else that reads a disk, in the order of the calls; what it raises counts as a failed event."""
+        self._keep(work, None)
+
     def completions(self) -> list[Completion]:
         """What was finished since the last call, in order."""
         with suppress(BlockingIOError):

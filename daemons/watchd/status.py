@@ -47,6 +47,7 @@ def status_document(monitor: Monitor, view: View) -> dict[str, object]:
         },
         "state_durable": monitor.ledger.durable,
         "arm_blockers": monitor.blockers(view),
+        "arms_by_itself": monitor.auto_arm,
     }
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hft.config import ConfigError, load, parse, run
+from hft.config import ConfigError, load, parse
+from hft.config.command import run
 
 FEED = '[feedd.feed]\nline_a = "127.0.0.1:26477"\n'
 BRAIND = '[braind]\nmodel = "/models/one"\nsymbols = ["AAPL", "BRK.A"]\n'

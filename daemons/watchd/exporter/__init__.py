@@ -7,6 +7,7 @@ sources.py    what there is to read under `run.directory` and `watchd.state_dire
 mapped.py     a region that is followed over its generations; headers of all others
 stats.py, control.py, progress.py, state.py, processes.py   the sources: region or file in, readings out
 orders.py     positions and limits
+doctor.py     what `hft doctor` last said about the host
 fold.py       log-linear histograms to Prometheus' buckets
 names.py      names and labels as Prometheus wants them
 readings.py   readings to metric families: types, help, doubles, the bound on series

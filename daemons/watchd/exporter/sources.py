@@ -28,6 +28,7 @@ from hft.layout.dtypes import RegionKind
 from hft.locks import lock_holder
 from hft.regions import Region, RegionError, RegionMissing
 from watchd.exporter.control import Now, read_fence, read_gateway, read_operator_veto, read_veto
+from watchd.exporter.doctor import read_doctor_report
 from watchd.exporter.mapped import Header, MappedRegion, read_header
 from watchd.exporter.orders import PositionsReader, read_limits_page
 from watchd.exporter.processes import process_alive
@@ -59,6 +60,7 @@ RESERVED: Final = frozenset(
         "veto",
     )
 )
+DOCTOR: Final = "doctor"
 _DIRECTORY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _REGION = re.compile(r"[a-z][a-z0-9_.]{0,47}")
 
@@ -86,6 +88,7 @@ class Sources:
     def __init__(self, config: Config) -> None:
         self._run = Path(config.run.directory)
         self._state = Path(config.watchd.state_directory)
+        self._doctor_report = config.watchd.exporter.doctor_report
         self._positions = PositionsReader(
             MappedRegion(self._run / "feedd/market.board", int(RegionKind.MARKET_BOARD))
         )
@@ -107,6 +110,10 @@ class Sources:
         )
         yield Source(STATE_FILE, expected=True, read=lambda _: Outcome(read_state(self._state)))
         yield Source(KILL_REPORT, expected=False, read=lambda _: Outcome(read_kill_report(self._state)))
+        if self._doctor_report:
+            yield Source(
+                DOCTOR, expected=False, read=lambda _: Outcome(read_doctor_report(Path(self._doctor_report)))
+            )
         yield Source("daemons", expected=True, read=lambda _: self._daemons())
         yield Source("regions", expected=True, read=lambda _: self._regions())
         for directory in dict.fromkeys(("feedd", "braind", *self._directories())):

@@ -36,19 +36,19 @@ def read_state(directory: Path) -> list[Reading]:
     return [
         *one_hot("hft_suite_state", "state", list(SuiteState), record.state),
         *one_hot("hft_suite_state_reason", "reason", CLOSE_REASONS, record.reason),
-        gauge("hft_suite_state_timestamp_seconds", _utc_s(record.at)),
+        gauge("hft_suite_state_timestamp_seconds", utc_seconds(record.at)),
         gauge("hft_suite_state_epoch", record.epoch),
     ]
 
 
 def read_kill_report(directory: Path) -> list[Reading]:
     """`last_kill.json`. Raises OSError (FileNotFoundError: never killed), ValueError when it can not be believed."""
-    report = _document(directory / KILL_REPORT)
+    report = read_document(directory / KILL_REPORT)
     steps = report.get("steps_us", {})
     if not isinstance(steps, dict) or len(steps) > STEPS_MAX or not all(map(_STEP.fullmatch, steps)):
         raise ValueError(f"{KILL_REPORT}: steps_us is not a table of steps")
     readings = [
-        gauge("hft_last_kill_timestamp_seconds", _utc_s(report.get("at"))),
+        gauge("hft_last_kill_timestamp_seconds", utc_seconds(report.get("at"))),
         *one_hot("hft_last_kill_reason", "reason", CLOSE_REASONS, str(report.get("reason"))),
         *(gauge("hft_last_kill_step_seconds", _count(steps, step) / 1e6, step=step) for step in steps),
     ]
@@ -67,7 +67,8 @@ def read_kill_report(directory: Path) -> list[Reading]:
     return readings
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of at most BYTES_MAX. Raises OSError, ValueError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         raw = file.read(BYTES_MAX + 1)
@@ -89,7 +90,7 @@ def _count(document: dict[str, Any], key: str) -> int:
     return value
 
 
-def _utc_s(at: object) -> float:
+def utc_seconds(at: object) -> float:
     """ISO 8601 (with its zone) as seconds since the epoch. Raises ValueError."""
     try:
         stamp = datetime.fromisoformat(str(at))

@@ -25,6 +25,13 @@ gateway = 3
 brain = 4
 housekeeping = [0, 1]
 
+[host]
+profile = "untuned"
+reserved_cores = [5]
+system_cores = [0, 6]
+kernel_arguments = ["idle=poll", "mce=ignore_ce"]
+interfaces = ["enp1s0f0", "enp1s0f1"]
+
 [feedd]
 idle = "backoff"
 
@@ -69,6 +76,38 @@ REFUSALS = [
     ("housekeeping core out of range", "[0, 1]", "[0, -1]", "cores.housekeeping[1]"),
     ("housekeeping is one number", "[0, 1]", "0", "cores.housekeeping"),
     ("housekeeping holds a string", "[0, 1]", '[0, "1"]', "cores.housekeeping[1]"),
+    ("too many housekeeping cores", "[0, 1]", str([0] * 1025), "cores.housekeeping"),
+    ("unknown key in host", "[host]", "[host]\nisolated = [1]", "host.isolated"),
+    ("host is a list", "[host]", "[[host]]", "host"),
+    ("no such profile", '"untuned"', '"tuned"', "host.profile"),
+    ("node below range", "[host]", "[host]\nnuma_node = -2", "host.numa_node"),
+    ("node above range", "[host]", "[host]\nnuma_node = 1024", "host.numa_node"),
+    ("a hot core in reserve", "[5]", "[4]", "host.reserved_cores[0]"),
+    ("a housekeeping core in reserve", "[5]", "[5, 1]", "host.reserved_cores[1]"),
+    ("one core twice in reserve", "[5]", "[5, 5]", "host.reserved_cores[1]"),
+    ("reserved core out of range", "[5]", "[1024]", "host.reserved_cores[0]"),
+    ("the system on a hot core", "[0, 6]", "[0, 3]", "host.system_cores[1]"),
+    ("the system on a reserved core", "[0, 6]", "[5]", "host.system_cores[0]"),
+    ("one core twice for the system", "[0, 6]", "[0, 6, 0]", "host.system_cores[2]"),
+    ("system cores are one number", "[0, 6]", "6", "host.system_cores"),
+    ("huge pages below range", "[host]", "[host]\nhuge_pages = -1", "host.huge_pages"),
+    ("huge pages above range", "[host]", "[host]\nhuge_pages = 16777217", "host.huge_pages"),
+    ("a kernel argument with a quote", "idle=poll", "idle=poll'", "host.kernel_arguments[0]"),
+    ("a kernel argument with a dollar", "idle=poll", "idle=$HOME", "host.kernel_arguments[0]"),
+    ("a kernel argument with a line end", "idle=poll", "idle=poll\\n", "host.kernel_arguments[0]"),
+    ("an empty kernel argument", "idle=poll", "", "host.kernel_arguments[0]"),
+    ("a kernel argument that is too long", "idle=poll", "a" * 201, "host.kernel_arguments[0]"),
+    ("a kernel argument twice", "idle=poll", "mce=ignore_ce", "host.kernel_arguments[1]"),
+    ("a kernel argument is a number", '"idle=poll"', "1", "host.kernel_arguments[0]"),
+    ("an interface with a path", "enp1s0f1", "../eth0", "host.interfaces[1]"),
+    ("an interface with letters beyond ASCII", "enp1s0f1", "eth٠", "host.interfaces[1]"),
+    ("an interface that is too long", "enp1s0f1", "e" * 16, "host.interfaces[1]"),
+    ("an interface twice", "enp1s0f1", "enp1s0f0", "host.interfaces[1]"),
+    ("too many interfaces", '"enp1s0f1"', ", ".join(f'"e{i}"' for i in range(8)), "host.interfaces"),
+    ("no queue", "[host]", "[host]\nnic_queues = 0", "host.nic_queues"),
+    ("a ring that is too small", "[host]", "[host]\nnic_ring_entries = 63", "host.nic_ring_entries"),
+    ("no such clock", "[host]", '[host]\nclock = "gps"', "host.clock"),
+    ("no offset at all", "[host]", "[host]\nclock_offset_us_max = 0", "host.clock_offset_us_max"),
     ("no such idling", '"backoff"', '"sleep"', "feedd.idle"),
     ("orders below range", "orders = 2048", "orders = 1023", "feedd.capacity.orders"),
     ("orders above range", "orders = 2048", "orders = 67108865", "feedd.capacity.orders"),
@@ -211,7 +250,8 @@ def test_the_documented_reference_is_good_and_shows_the_defaults() -> None:
     assert feedd_check(reference).returncode == 0
     shown = load(reference)
     defaults = parse(f'[feedd.feed]\nline_a = "{shown.feedd.feed.line_a}"\n')
-    assert (shown.run, shown.cores, shown.feedd) == (defaults.run, defaults.cores, defaults.feedd)
+    assert (shown.run, shown.cores, shown.host) == (defaults.run, defaults.cores, defaults.host)
+    assert shown.feedd == defaults.feedd
 
 
 def test_feedd_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:

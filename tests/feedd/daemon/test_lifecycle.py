@@ -174,4 +174,5 @@ def test_the_service_manager_hears_ready_watchdog_status_and_stopping(
             heard.append(manager.recv(4096).decode())
     assert heard[0] == "READY=1"
     assert "STOPPING=1" in heard
+    assert heard[-1].startswith("STATUS=cancel-only: fence not there, ")
     assert "events published" in heard[-1]

@@ -56,6 +56,7 @@ class Suite:
         self.config.write_text(
             f'[run]\ndirectory = "{self.run}"\nhuge_pages = "allow_small"\n'
             f'[feedd.feed]\nline_a = "127.0.0.1:26477"\n[watchd]\nstate_directory = "{self.state}"\n'
+            f'[watchd.exporter]\ndoctor_report = "{directory}/doctor.json"\n'
         )
         self.fence_region = self._adopt("watchd/fence", RegionKind.FENCE, "Fence")
         self.fence = FenceWriter(self.fence_region)
@@ -102,6 +103,14 @@ class Suite:
                   "at": "2026-11-24T16:00:00+00:00", "fence_was_open": True, "open_orders": 0, "drained": True,
                   "steps_us": {"braind_signalled": 40, "braind_dead": 1500}}  # fmt: skip
         (self.state / "last_kill.json").write_text(json.dumps(report | changes))
+
+    def save_doctor(self, **changes: object) -> None:
+        checks = [{"id": "memory_swap", "severity": "fatal", "state": "failed"},
+                  {"id": "clock_source", "severity": "fatal", "state": "passed"},
+                  {"id": "power_governor", "severity": "warning", "state": "hidden"},
+                  {"id": "nic_up", "severity": "fatal", "state": "not_asked"}]  # fmt: skip
+        report = {"at": "2026-11-24T16:00:00+00:00", "profile": "isolated", "fit": False, "checks": checks}
+        (self.directory / "doctor.json").write_text(json.dumps(report | changes))
 
     def veto_by_operator(self) -> None:
         self.veto.records(dtype("VetoNote"))["set_ts_ns"] = 1_700_000_000_250_000_000

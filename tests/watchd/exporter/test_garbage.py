@@ -209,6 +209,30 @@ def test_steps_of_nonsense_make_the_kill_report_unbelievable(
     assert scraper.scrape()['hft_exporter_up{source="last_kill.json"}'] == 0
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"checks": None},
+        {"checks": [1]},
+        {"checks": [{"id": "Bad Id", "severity": "fatal", "state": "passed"}]},
+        {"checks": [{"id": "a", "severity": "grave", "state": "passed"}]},
+        {"checks": [{"id": "a", "severity": "fatal", "state": "fine"}]},
+        {"checks": [{"id": "a", "severity": "fatal", "state": "passed"}] * 2},
+        {"checks": [{"id": f"a{n}", "severity": "fatal", "state": "passed"} for n in range(129)]},
+        {"fit": "yes"},
+        {"at": "then"},
+    ],
+)
+def test_a_doctors_report_of_nonsense_exposes_nothing(
+    broken: tuple[Suite, Scraper], changes: dict[str, object]
+) -> None:
+    suite, scraper = broken
+    suite.save_doctor(**changes)
+    seen = scraper.scrape()
+    assert not [name for name in seen if name.startswith("hft_doctor")]
+    assert seen['hft_exporter_up{source="doctor"}'] == 0
+
+
 def test_strange_names_in_the_run_directory_are_passed_over(broken: tuple[Suite, Scraper]) -> None:
     suite, scraper = broken
     stats = (suite.run / "feedd" / "stats").read_bytes()

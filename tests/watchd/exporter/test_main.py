@@ -78,7 +78,7 @@ def test_it_listens_where_the_configuration_says(suite: Suite) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    suite.config.write_text(suite.config.read_text() + f'[watchd.exporter]\nlisten = "127.0.0.1:{port}"\n')
+    suite.config.write_text(suite.config.read_text() + f'listen = "127.0.0.1:{port}"\n')
     exporter = Exporter(suite.config)
     at = exporter.command.index("--listen")
     del exporter.command[at : at + 2]
@@ -102,7 +102,7 @@ def test_an_address_that_is_not_of_this_machine_is_exit_code_71(suite: Suite) ->
 
 
 def test_a_bad_configuration_is_named_by_its_key_and_exit_code_78(suite: Suite, tmp_path: Path) -> None:
-    suite.config.write_text(suite.config.read_text() + "[watchd.exporter]\nport = 1\n")
+    suite.config.write_text(suite.config.read_text() + "port = 1\n")
     done = run_exporter("--config", suite.config)
     assert (done.returncode, "watchd.exporter.port: unknown key" in done.stderr) == (78, True)
     absent = run_exporter("--config", tmp_path / "absent.toml", "--once")

@@ -327,6 +327,22 @@ def test_no_scrape_has_more_series_than_the_bound(suite: Suite, scraper: Scraper
     assert seen["hft_exporter_dropped_series"] > 4000
 
 
+def test_the_doctors_report_is_exposed_and_what_it_could_not_see_has_not_passed(
+    suite: Suite, scraper: Scraper
+) -> None:
+    assert not [name for name in scraper.scrape() if "doctor" in name]
+    suite.save_doctor()
+    seen = scraper.scrape()
+    assert {name: value for name, value in seen.items() if name.startswith("hft_doctor_check_passed")} == {
+        'hft_doctor_check_passed{check="clock_source",severity="fatal"}': 1,
+        'hft_doctor_check_passed{check="memory_swap",severity="fatal"}': 0,
+        'hft_doctor_check_passed{check="power_governor",severity="warning"}': 0,
+    }
+    assert (seen["hft_doctor_fit"], seen["hft_doctor_hidden_checks"]) == (0, 1)
+    assert seen['hft_doctor_profile{profile="isolated"}'] == 1
+    assert seen["hft_doctor_report_timestamp_seconds"] == 1_795_536_000
+
+
 def test_the_document_names_exactly_what_the_exporter_exposes_of_its_own(
     suite: Suite, scraper: Scraper
 ) -> None:
@@ -338,6 +354,7 @@ def test_the_document_names_exactly_what_the_exporter_exposes_of_its_own(
         "sent_in_window": 0,
     }
     suite.save_kill(**orders, cancel_on_disconnect_relied_on=False, feedd_died_by_itself=False)
+    suite.save_doctor()
     suite.positions.records(dtype("GatewayPosition"))["instrument_id"][3] = 3
     write_limits(LimitsWriter(suite.limits), Limits(loss_max=1))
     suite.veto_by_operator()
@@ -350,6 +367,7 @@ def test_the_document_names_exactly_what_the_exporter_exposes_of_its_own(
 
 def test_the_document_names_the_labels_of_the_exporters_own_metrics(suite: Suite, scraper: Scraper) -> None:
     suite.save_kill()
+    suite.save_doctor()
     exposed: dict[str, set[str]] = {}
     for name in scraper.scrape():
         base, _, labels = name.partition("{")

@@ -9,6 +9,7 @@
 namespace hft::feedd {
 
 enum StateWord : std::size_t {
+  INTENTS_CURSOR = 0,
   FENCE_TOKEN_SEEN = 16,
   FENCE_EPOCH_SEEN,
   VETO_SEEN,
@@ -43,6 +44,10 @@ static_assert(sizeof(schema::GatewayState) == 64 * sizeof(std::uint64_t));
 inline void store_word(Region& state, StateWord word, std::uint64_t value) noexcept {
   // Release: a reader that sees the watermark sees the updates up to it.
   control_word(reinterpret_cast<std::uint64_t*>(state.records())[word]).store(value, std::memory_order_release);
+}
+
+inline std::uint64_t load_word(const Region& state, StateWord word) noexcept {
+  return control_word(reinterpret_cast<const std::uint64_t*>(state.records())[word]).load(std::memory_order_acquire);
 }
 
 }  // namespace hft::feedd

@@ -16,5 +16,6 @@ void bind_stats(nanobind::module_& module);
 void bind_compiled(nanobind::module_& module);
 void bind_bench(nanobind::module_& module);
 void bind_decode(nanobind::module_& module);
+void bind_jitter(nanobind::module_& module);
 
 }  // namespace hft::python

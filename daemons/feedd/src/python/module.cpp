@@ -23,4 +23,5 @@ NB_MODULE(_native, module) {
   hft::python::bind_compiled(module);
   hft::python::bind_bench(module);
   hft::python::bind_decode(module);
+  hft::python::bind_jitter(module);
 }

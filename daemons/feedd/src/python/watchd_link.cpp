@@ -21,10 +21,11 @@ struct Holder {
 };
 
 void construct(Holder* self, const std::string& control_directory, std::uint8_t daemon, const Region& progress,
-               std::uint64_t interval_ns) {
+               std::uint64_t interval_ns, bool keep_alive) {
   require_kind(progress, {schema::RegionKind::PROGRESS});
-  new (self) Holder{
-      std::make_shared<WatchdLink>(control_directory, static_cast<schema::DaemonId>(daemon), progress, interval_ns)};
+  new (self) Holder{std::make_shared<WatchdLink>(control_directory, static_cast<schema::DaemonId>(daemon), progress,
+                                                 interval_ns,
+                                                 keep_alive ? ServiceKeepAlive::HERE : ServiceKeepAlive::ELSEWHERE)};
 }
 
 // Closed at the latest when the interpreter ends: the thread must not run while the process is taken down around it.
@@ -44,7 +45,7 @@ void bind_watchd_link(nb::module_& module) {
   nb::class_<Holder>(module, "WatchdLink",
                      "A daemon's registration at watchd and its heartbeats (runtime/watchd_link.hpp).")
       .def("__init__", &construct, "control_directory"_a, "daemon_id"_a, "progress"_a, "interval_ns"_a,
-           nb::keep_alive<1, 4>())
+           "service_keep_alive"_a = false, nb::keep_alive<1, 4>())
       .def("start", &start)
       .def(
           "close", [](Holder& self) { self.link->close(); }, nb::call_guard<nb::gil_scoped_release>())

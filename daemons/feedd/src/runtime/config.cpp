@@ -4,10 +4,9 @@
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
-#include <map>
-#include <set>
 #include <utility>
 
+#include "runtime/config_cores.hpp"
 #include "runtime/config_orders.hpp"
 #include "runtime/config_section.hpp"
 
@@ -15,11 +14,8 @@ namespace hft::feedd {
 namespace {
 
 using config_detail::in_quotes;
-using config_detail::Kind;
-using config_detail::require;
 using config_detail::Section;
 
-constexpr std::int64_t CORE_MAX = 1023;  // CPU_SETSIZE - 1
 // sockaddr_un holds 107 bytes: a slash and a socket's name must fit behind it.
 constexpr std::size_t CONTROL_DIRECTORY_BYTES_MAX = 90;
 
@@ -45,35 +41,6 @@ RunConfig read_run(Section section) {
   section.choice<std::string_view>("mode", {{"observe", ""}, {"paper", ""}, {"live", ""}}, mode);
   section.finish();
   return run;
-}
-
-CoresConfig read_cores(Section section) {
-  CoresConfig cores;
-  std::map<std::int64_t, std::string> taken;
-  const auto take = [&taken](const std::string& key, std::int64_t core) {
-    if (core == NOT_PINNED) return;
-    const auto [owner, free] = taken.emplace(core, key);
-    if (!free) throw ConfigError(key, std::to_string(core) + " is already " + owner->second);
-  };
-  section.integer("market", NOT_PINNED, CORE_MAX, cores.market);
-  section.integer("gateway", NOT_PINNED, CORE_MAX, cores.gateway);
-  int brain = NOT_PINNED;  // braind's, but nobody else's
-  section.integer("brain", NOT_PINNED, CORE_MAX, brain);
-  take(section.key("market"), cores.market);
-  take(section.key("gateway"), cores.gateway);
-  take(section.key("brain"), brain);
-  if (const TomlNode* node = section.find("housekeeping")) {
-    const std::string key = section.key("housekeeping");
-    require(key, Kind::ARRAY, *node);
-    for (const TomlNode& element : node->array) {
-      const std::string element_key = key + "[" + std::to_string(cores.housekeeping.size()) + "]";
-      const std::int64_t core = Section::integer_of(element_key, element, 0, CORE_MAX);
-      take(element_key, core);
-      cores.housekeeping.push_back(static_cast<int>(core));
-    }
-  }
-  section.finish();
-  return cores;
 }
 
 CapacityConfig read_capacity(Section section) {
@@ -154,7 +121,9 @@ Config parse_config(std::string_view text) {
   Section root(tree, "");
   Config config;
   config.run = read_run(root.section("run"));
-  config.cores = read_cores(root.section("cores"));
+  TakenCores taken;
+  config.cores = read_cores(root.section("cores"), taken);
+  check_host(root.section("host"), taken);
   Section feedd = root.section("feedd");
   feedd.choice<Idle>("idle", {{"spin", Idle::SPIN}, {"backoff", Idle::BACKOFF}}, config.idle);
   config.capacity = read_capacity(feedd.section("capacity"));

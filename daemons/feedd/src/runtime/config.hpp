@@ -1,7 +1,7 @@
 // feedd's part of the suite's configuration file (deploy/hft.toml documents every key).
 //
 // Strict: an unknown key, a wrong type or a value out of range is a ConfigError that names the key's full
-// path. daemons/hft/config.py checks the same file for the Python daemons, and [braind], which feedd skips.
+// path. daemons/hft/config checks the same file for the Python daemons, and [braind], which feedd skips.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,11 @@
 #include "runtime/housekeeper.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 
+#include "feedd/fence.hpp"
+#include "gateway/state_words.hpp"
 #include "runtime/affinity.hpp"
 #include "runtime/log.hpp"
 
@@ -9,6 +13,13 @@ namespace hft::feedd {
 namespace {
 
 constexpr std::array<std::string_view, HOT_THREADS> THREAD_NAMES = {"market", "gateway"};
+
+// LOOP_SILENT -> loop_silent, as watchd writes it.
+std::string in_small(const char* name) {
+  std::string text = name;
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
 
 }  // namespace
 
@@ -37,7 +48,7 @@ Housekeeper::Housekeeper(const std::array<Watched, HOT_THREADS>& threads, const 
                          const WatchdLink& watchd, HelperStats& stats, const ServiceNotifier& notifier, bool with_venue)
     : threads_(threads),
       peers_(peers),
-      intents_cursor_(*reinterpret_cast<const std::uint64_t*>(regions.gateway_state.region.records())),
+      gateway_state_(regions.gateway_state.region),
       watchd_(watchd),
       stats_(stats),
       notifier_(notifier),
@@ -62,6 +73,7 @@ void Housekeeper::run() {
   follow_watchd();
   watch_.look();
   report_status();
+  tell_systemd();
 }
 
 void Housekeeper::follow_peers() {
@@ -106,6 +118,7 @@ void Housekeeper::check() {
   check_intents();
   watch_.look();
   if (loops_move()) notifier_.send("WATCHDOG=1");
+  tell_systemd();
 }
 
 // Cpuset changes reset masks on some kernels: what moved is moved back, and counted.
@@ -131,7 +144,7 @@ void Housekeeper::check_intents() noexcept {
   if (intents == nullptr) return stats_.intents_lag.set(0);
   const auto head = control_word(*reinterpret_cast<const std::uint64_t*>(intents->base() + RING_CONTROL_OFFSET))
                         .load(std::memory_order_relaxed);
-  const auto cursor = control_word(intents_cursor_).load(std::memory_order_relaxed);  // racy: a moment's picture
+  const std::uint64_t cursor = load_word(gateway_state_, INTENTS_CURSOR);  // racy: a moment's picture
   stats_.intents_lag.set(head > cursor ? head - cursor : 0);
 }
 
@@ -153,10 +166,38 @@ void Housekeeper::report_status() {
       .field("intents_refused", refused_.value())
       .field("orders_would_send", would_send_.value())
       .field("feed_silent", silent_.value() != 0);
-  notifier_.send("STATUS=" + std::string(silent_.value() != 0 ? "feed silent" : "feed up") + ", " +
+}
+
+// One line for `systemctl status`: may orders flow, and if not, why not.
+void Housekeeper::tell_systemd() const {
+  notifier_.send("STATUS=" + order_status() + "; " + (silent_.value() != 0 ? "feed silent" : "feed up") + ", " +
                  std::to_string(published_.value()) + " events published, " + std::to_string(gap_messages_.value()) +
-                 " messages lost, " + std::to_string(refused_.value()) + " intents refused, " +
-                 std::to_string(would_send_.value()) + " orders would have been sent");
+                 " messages lost");
+}
+
+std::string Housekeeper::order_status() const {
+  const auto word = [this](StateWord which) { return load_word(gateway_state_, which); };
+  std::string text;
+  if (word(FENCE_OPEN) != 0) {
+    text =
+        (with_venue_ ? "orders flow, epoch " : "fence open, no venue, epoch ") + std::to_string(word(FENCE_EPOCH_SEEN));
+  } else {
+    const Region* fence = peers_.fence.region();
+    const auto reason =
+        fence != nullptr ? static_cast<schema::CloseReason>(FenceView(*fence).reason()) : schema::CloseReason::NONE;
+    // A token that lets nothing pass: watchd has not renewed the lease, somebody vetoes, or it is another feedd's.
+    const bool barred = fence != nullptr && FenceView(*fence).token() != 0;
+    text = "cancel-only: fence " +
+           (fence == nullptr
+                ? std::string("not there")
+                : "closed (" + (barred ? "lapsed, vetoed or not ours" : in_small(schema::EnumNameCloseReason(reason))) +
+                      ")");
+  }
+  if (!with_venue_) return text + ", " + std::to_string(refused_.value()) + " intents refused";
+  return text + ", venue " +
+         in_small(schema::EnumNameVenueSession(static_cast<schema::VenueSession>(word(VENUE_SESSION)))) + ", " +
+         std::to_string(word(OPEN_ORDERS)) + " orders open, " + std::to_string(word(ORDERS_SENT)) + " sent, " +
+         std::to_string(refused_.value()) + " intents refused";
 }
 
 }  // namespace hft::feedd

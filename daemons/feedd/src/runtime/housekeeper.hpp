@@ -69,11 +69,13 @@ class Housekeeper {
   void check_threads();
   void check_intents() noexcept;
   void report_status();
+  void tell_systemd() const;
+  [[nodiscard]] std::string order_status() const;
   [[nodiscard]] bool loops_move() noexcept;
 
   std::array<Watched, HOT_THREADS> threads_;
   Peers peers_;
-  const std::uint64_t& intents_cursor_;  // control word 0 of GatewayState
+  const Region& gateway_state_;
   const WatchdLink& watchd_;
   HelperStats& stats_;
   const ServiceNotifier& notifier_;

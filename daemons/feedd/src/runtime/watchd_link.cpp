@@ -5,9 +5,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 
@@ -49,12 +51,14 @@ std::unique_ptr<std::thread> thread_without_signals(Function function) {
 }  // namespace
 
 WatchdLink::WatchdLink(const std::string& control_directory, schema::DaemonId daemon, const Region& progress,
-                       std::uint64_t interval_ns)
+                       std::uint64_t interval_ns, ServiceKeepAlive keep_alive)
     : register_path_(control_directory + "/" + REGISTER_SOCKET),
       heartbeat_path_(control_directory + "/" + HEARTBEAT_SOCKET),
       daemon_(daemon),
       generation_(progress.generation()),
-      interval_ns_(interval_ns) {
+      interval_ns_(interval_ns),
+      notifier_(keep_alive == ServiceKeepAlive::HERE ? std::make_unique<feedd::ServiceNotifier>() : nullptr),
+      keep_alive_due_ns_(notifier_ ? 0 : std::numeric_limits<std::uint64_t>::max()) {
   if (interval_ns == 0) throw std::invalid_argument("WatchdLink: an interval of 0");
   for (std::size_t i = 0; i < progress.capacity_records(); ++i) loops_.push_back({ProgressView(progress, i)});
 }
@@ -107,8 +111,21 @@ void WatchdLink::run() {
       beat_due_ns += interval_ns_;
       if (beat_due_ns < now_ns) beat_due_ns = now_ns + interval_ns_;  // what is late is not made up for
     }
+    keep_alive(now_ns);
   } while (!wait(stop_descriptor_, registration.descriptor(),
-                 registration.accepted() ? beat_due_ns : registration.due_ns()));
+                 std::min(keep_alive_due_ns_, registration.accepted() ? beat_due_ns : registration.due_ns())));
+}
+
+void WatchdLink::keep_alive(std::uint64_t now_ns) {
+  if (now_ns < keep_alive_due_ns_) return;
+  keep_alive_due_ns_ = now_ns + KEEP_ALIVE_INTERVAL_NS;
+  bool all_moved = true;
+  for (Loop& loop : loops_) {
+    const std::uint64_t iterations = loop.progress.word(ProgressWriter::ITERATIONS);
+    all_moved = all_moved && iterations != loop.iterations_kept_alive;
+    loop.iterations_kept_alive = iterations;
+  }
+  if (all_moved) notifier_->send("WATCHDOG=1");
 }
 
 void WatchdLink::tell(const Registration& registration) {

@@ -7,6 +7,9 @@
 //   <control_directory>/heartbeat.sock   ZeroMQ PUSH → PULL       runtime/heartbeat_sender.hpp
 //
 // Beats are sent while registered: watchd takes those of other senders for forged ones.
+//
+// For a daemon without a helper of its own (braind) it also feeds systemd's watchdog, by the same rule: WATCHDOG=1
+// while every loop has moved since the last one, registered or not.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -20,6 +23,7 @@
 #include "feedd/region.hpp"
 #include "runtime/heartbeat_sender.hpp"
 #include "runtime/registration.hpp"
+#include "runtime/service_notifier.hpp"
 
 namespace hft {
 
@@ -27,11 +31,16 @@ namespace hft {
 inline constexpr const char* REGISTER_SOCKET = "register.sock";
 inline constexpr const char* HEARTBEAT_SOCKET = "heartbeat.sock";
 
+// Who tells systemd that the loops move.
+enum class ServiceKeepAlive : bool { ELSEWHERE, HERE };
+
 class WatchdLink {
  public:
+  static constexpr std::uint64_t KEEP_ALIVE_INTERVAL_NS = 500'000'000;
+
   // `progress` has a record per loop and outlives the link. Throws std::invalid_argument for an interval of 0.
   WatchdLink(const std::string& control_directory, schema::DaemonId daemon, const Region& progress,
-             std::uint64_t interval_ns);
+             std::uint64_t interval_ns, ServiceKeepAlive keep_alive = ServiceKeepAlive::ELSEWHERE);
   WatchdLink(const WatchdLink&) = delete;
   WatchdLink& operator=(const WatchdLink&) = delete;
   ~WatchdLink() { close(); }
@@ -50,12 +59,14 @@ class WatchdLink {
   struct Loop {
     ProgressView progress;
     std::uint64_t iterations_sent = 0;
+    std::uint64_t iterations_kept_alive = 0;
     std::uint64_t sequence = 0;
   };
 
   void run();
   void tell(const Registration& registration);
   void beat(HeartbeatSender& sender);
+  void keep_alive(std::uint64_t now_ns);
   [[nodiscard]] schema::Heartbeat heartbeat_of(const Loop& loop, std::size_t index) const noexcept;
 
   std::string register_path_;
@@ -64,6 +75,8 @@ class WatchdLink {
   std::uint64_t generation_;
   std::uint64_t interval_ns_;
   std::vector<Loop> loops_;
+  std::unique_ptr<feedd::ServiceNotifier> notifier_;  // null: somebody else feeds systemd's watchdog
+  std::uint64_t keep_alive_due_ns_;
   std::atomic<bool> registered_{false};
   std::atomic<std::uint64_t> beats_sent_{0};
   std::string told_;  // the thread's own copy of what it said last

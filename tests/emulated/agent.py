@@ -1,0 +1,42 @@
+"""Runs inside the machine: takes commands as JSON lines from a virtio port, answers with what they came to.
+
+Standard library only. A command is {"words": [...], "input": text, "timeout_s": seconds}.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PORT = Path("/dev/virtio-ports/hft.machine")
+
+
+def answer(request: dict) -> dict:
+    try:
+        done = subprocess.run(
+            request["words"], capture_output=True, text=True, input=request["input"],
+            timeout=request["timeout_s"], check=False, errors="replace",
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"code": -1, "out": "", "error": str(error)}
+    return {"code": done.returncode, "out": done.stdout, "error": done.stderr}
+
+
+def main() -> int:
+    with PORT.open("r+b", buffering=0) as port:
+        port.write(b'{"ready": true}\n')
+        line = b""
+        while True:
+            piece = port.read(65536)
+            if not piece:
+                return 1
+            line += piece
+            while b"\n" in line:
+                request, _, line = line.partition(b"\n")
+                port.write(json.dumps(answer(json.loads(request))).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
