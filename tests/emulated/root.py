@@ -22,6 +22,9 @@ INSIDE = (
     "tzdata", "g++", "libc6-dev", "procps", "kmod", "iproute2", "tuned", "ethtool", "rt-tests", "rtla", "irqbalance",
 )  # fmt: skip
 IMAGE_BYTES = 6 << 30  # sparse
+# Emulated, Python takes a minute to start.
+PATIENCE = "[Service]\nTimeoutStartSec=900\nWatchdogSec=0\n"
+PATIENT = ("hft-watchd", "hft-preflight", "hft-feedd", "hft-hugepages")
 GRUB = "etc/default/grub.d/60-hft.cfg"
 
 
@@ -85,12 +88,16 @@ def _lay_out(tree: Path, packages: list[Path], plan: Path) -> None:
     (tree / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 0\n")
     (tree / "etc/tuned/active_profile").write_text("hft\n")
     (tree / "etc/tuned/profile_mode").write_text("manual\n")
-    shutil.copyfile(HERE / "agent.py", tree / "usr/local/lib/hft-agent.py")
-    (tree / "etc/systemd/system/hft-agent.service").write_text(
+    shutil.copyfile(HERE / "agent.py", tree / "usr/local/lib/machine-agent.py")
+    (tree / "etc/systemd/system/machine-agent.service").write_text(
         "[Unit]\nBindsTo=dev-virtio\\x2dports-hft.machine.device\nAfter=dev-virtio\\x2dports-hft.machine.device\n"
-        "[Service]\nExecStart=/usr/bin/python3 /usr/local/lib/hft-agent.py\n[Install]\nWantedBy=multi-user.target\n"
+        "[Service]\nExecStart=/usr/bin/python3 /usr/local/lib/machine-agent.py\n[Install]\nWantedBy=multi-user.target\n"
     )
-    _host("systemctl", f"--root={tree}", "enable", "hft-agent.service", "hft-irq.service", "tuned.service")
+    _host("systemctl", f"--root={tree}", "enable", "machine-agent.service", "hft-irq.service", "tuned.service")
+    for unit in PATIENT:
+        drop_in = tree / f"etc/systemd/system/{unit}.service.d/90-emulated.conf"
+        drop_in.parent.mkdir(exist_ok=True)
+        drop_in.write_text(PATIENCE)
     # Nothing of the suite starts by itself: the tests start it.
     _host("systemctl", f"--root={tree}", "disable", "hft.target")
 

@@ -135,7 +135,7 @@ HIDDEN: list[tuple[str, str]] = [
     ("power_governor", f"{CPU}/cpu1/cpufreq"),
     ("power_sleep", f"{CPU}/cpu2/cpuidle"),
     ("memory_swap", "proc/swaps"),
-    ("memory_transparent_huge_pages", "sys/kernel/mm/transparent_hugepage"),
+    ("memory_transparent_huge_pages", "sys/kernel/mm"),
     ("memory_huge_pages", "sys/devices/system/node/node0/hugepages"),
     ("memory_mount", "proc/mounts"),
     ("clock_source", "sys/devices/system/clocksource"),
@@ -223,6 +223,12 @@ def test_small_pages_that_are_allowed_need_no_pool_and_no_mount(host: FakeHost) 
     host.remove("sys/devices/system/node/node0/hugepages")
     results = host.results(config)
     assert results["memory_huge_pages"].state is results["memory_mount"].state is State.NOT_ASKED
+
+
+def test_a_kernel_without_transparent_huge_pages_collapses_none(host: FakeHost) -> None:
+    host.remove("sys/kernel/mm/transparent_hugepage")
+    result = host.result("memory_transparent_huge_pages")
+    assert (result.state, result.current) == (State.PASSED, "not in this kernel")
 
 
 def test_irqbalance_must_be_told_of_every_isolated_core_or_of_none(host: FakeHost) -> None:
