@@ -93,7 +93,9 @@ def _lay_out(tree: Path, packages: list[Path], plan: Path) -> None:
         "[Unit]\nBindsTo=dev-virtio\\x2dports-hft.machine.device\nAfter=dev-virtio\\x2dports-hft.machine.device\n"
         "[Service]\nExecStart=/usr/bin/python3 /usr/local/lib/machine-agent.py\n[Install]\nWantedBy=multi-user.target\n"
     )
-    _host("systemctl", f"--root={tree}", "enable", "machine-agent.service", "hft-irq.service", "tuned.service")
+    _host(
+        "systemctl", f"--root={tree}", "enable", "machine-agent.service", "hft-irq.service", "tuned.service"
+    )
     for unit in PATIENT:
         drop_in = tree / f"etc/systemd/system/{unit}.service.d/90-emulated.conf"
         drop_in.parent.mkdir(exist_ok=True)
