@@ -63,6 +63,11 @@ simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default
 	@HFT_SIMULATION_SEEDS=$${HFT_SIMULATION_SEEDS:-100000} $(PYTHON) -m pytest tests/watchd/monitor/test_simulation.py \
 	  -k no_rule -s $(ARGS)
 
+order-kills: ## daemons killed and frozen with orders in flight: HFT_ORDER_KILLS moments (default 1000)
+	@deploy/setup.sh test
+	@HFT_ORDER_KILLS=$${HFT_ORDER_KILLS:-1000} $(PYTHON) -m pytest tests/system/orders/test_random_moments.py \
+	  tests/feedd/daemon/test_order_kills.py --timeout 0 $(ARGS)
+
 mutants: ## faults put into the risk gate one by one: each must be seen by a test (docs/GATE.md)
 	@deploy/setup.sh test
 	@cmake --preset tests -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) >/dev/null
@@ -82,4 +87,4 @@ metrics: setup ## carry docs/METRICS.md over to the exporter's help texts
 clean: ## remove build output and the .venv
 	rm -rf build .venv
 
-.PHONY: help setup demo test deb test-boot test-machine lint bench fuzz kill-bench soak simulate mutants model golden metrics clean
+.PHONY: help setup demo test deb test-boot test-machine lint bench fuzz kill-bench soak simulate order-kills mutants model golden metrics clean

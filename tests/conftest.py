@@ -27,7 +27,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What measures, starves the machine on purpose, or holds real processes to deadlines in milliseconds has the cores to
 # itself. `make test` runs the rest first, two at a time (Makefile).
 ALONE = (
-    "system", "watchd/process", "feedd/daemon", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
+    "system", "watchd/process", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
     "braind/test_process.py", "braind/test_shadow_process.py", "braind/test_controls.py", "braind/test_idle.py",
     "braind/test_bench_tick.py",
     "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py", "watchd/exporter/test_main.py",

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hft.layout.dtypes import RefusalReason
 from watchd.actions import CancelOrders
 from watchd.ctl_protocol import Request, Scope
 from watchd.ctl_words import DONE, REFUSED
@@ -125,9 +126,10 @@ class Cancels:
             return (DONE, "every cancel is on the wire") if over else None
         held = _held(view, command.request.scope)
         if view.gateway is not None and view.gateway.flatten_done >= command.ticket:
-            return (
-                (REFUSED, f"the gateway gave up: {held} left; paused") if held else (DONE, "flat, and paused")
-            )
+            refusal = view.gateway.flatten_refusal
+            why = RefusalReason(refusal).name.lower() if refusal else "nobody took the other side"
+            gave_up = f"the gateway gave up ({why}): {held or 'unknown'} left; paused"
+            return (REFUSED, gave_up) if held or refusal else (DONE, "flat, and paused")
         if view.now_ns - command.issued_ns >= self._monitor.settings.flatten_deadline_ns:
             return REFUSED, f"cancelled and paused, but positions are not closed in time: {held or 'unknown'}"
         return None

@@ -2,20 +2,21 @@
 
 0: feedd, braind and watchd run. The message says whether orders can flow, and when not, what is between: a kill that
 nobody has cleared, a suite that waits to be armed, `mode = "observe"`. 1: a member does not run, and why. The message
-goes to standard output, to systemd as STATUS=, and into the journal of hft.target, so that
-`systemctl status hft.target` shows it.
+goes to standard output and to systemd as STATUS=; with `--under UNIT` also into that unit's journal. A refusal is
+always told under hft.target.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import select
 import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import sdnotify  # type: ignore[import-untyped]
 
 from watchd.ctl.arguments import DEFAULT_CONFIG, Options
 from watchd.ctl.settings import SettingsError, read
@@ -23,9 +24,11 @@ from watchd.ctl.wire import NoAnswer, ask
 
 MEMBERS = ("hft-watchd.service", "hft-feedd.service", "hft-braind.service")
 BEFORE = ("hft-hugepages.service", "hft-preflight.service")
+TARGET = "hft.target"
 JOURNAL = "/run/systemd/journal/socket"
 SETTLE_S = 10.0  # from the last READY to armed, where nothing stands in the way
 PAUSE_S = 0.1
+BARRIER_MS = 2000
 NOTICE, WARNING, ERROR = 5, 4, 3
 _PROPERTIES = "ActiveState,Result,ExecMainStatus,ExecMainCode,StatusText"
 
@@ -36,18 +39,19 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="watchd check", description=(__doc__ or "").split("\n\n", 1)[1])
     parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE")
+    parser.add_argument("--under", default="", metavar="UNIT", help="into this unit's journal, too (root)")
     given = parser.parse_args(arguments)
     units = {name: look(name) for name in (*BEFORE, *MEMBERS)}
     if problems := missing(units):
-        tell(f"not started: {'; '.join(problems)}", ERROR)
+        tell(f"not started: {'; '.join(problems)}", ERROR, TARGET)
         return 1
     try:
         socket_path = read(given.config).ctl_socket
     except SettingsError as error:
-        tell(f"not started: {error}", ERROR)
+        tell(f"not started: {error}", ERROR, TARGET)
         return 1
     text, priority = verdict(settled(socket_path))
-    tell(text, priority)
+    tell(text, priority, given.under)
     return 0
 
 
@@ -73,7 +77,7 @@ def described(name: str, unit: Unit) -> str:
     state, result = unit.get("ActiveState", "unknown"), unit.get("Result", "")
     code = unit.get("ExecMainStatus", "0")
     how = f" ({result}{' ' + code if code != '0' else ''})" if state == "failed" else ""
-    said = f": {unit['StatusText']}" if unit.get("StatusText") else ""
+    said = f": {unit['StatusText']}" if state == "failed" and unit.get("StatusText") else ""
     look_at = "" if state == "inactive" else f" → journalctl -u {name.removesuffix('.service')} -n 20"
     return f"{name.removesuffix('.service')} {'did not start' if state == 'inactive' else state}{how}{said}{look_at}"
 
@@ -87,9 +91,9 @@ def settled(path: str) -> dict[str, Any]:
             document = ask(path, Options("status"))
         except NoAnswer:
             document = {}
-        waits = not document or document.get("state") in ("arming", "disarming", "killing")
-        waits = waits or (document.get("state") == "disarmed" and document.get("arms_by_itself"))
-        if not waits or time.monotonic() >= until:
+        state = document.get("state", "")
+        about_to_arm = state == "disarmed" and bool(document.get("arms_by_itself"))
+        if not (about_to_arm or state in ("", "arming", "disarming", "killing")) or time.monotonic() >= until:
             return document
         time.sleep(PAUSE_S)
 
@@ -113,24 +117,31 @@ def verdict(document: Mapping[str, Any]) -> tuple[str, int]:
     return f"started, observing: {state or 'watchd does not answer'}. {blockers}".rstrip(), WARNING
 
 
-def tell(text: str, priority: int) -> None:
-    """To whoever looks: this unit's output and status, and the journal of hft.target."""
+def notify(state: str) -> None:
+    """To systemd, until it is read (sd_notify_barrier(3)): nothing is taken of a sender that is gone."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    reader, writer = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, contextlib.suppress(OSError):
+        line.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+        line.send(state.encode())
+        socket.send_fds(line, [b"BARRIER=1"], [writer])
+    os.close(writer)
+    waiting = select.poll()
+    waiting.register(reader, select.POLLHUP)
+    waiting.poll(BARRIER_MS)  # systemd closes its end when it has come so far
+    os.close(reader)
+
+
+def tell(text: str, priority: int, under: str) -> None:
+    """To whoever looks: this unit's output and status, and the journal of the unit `under` ("" = none)."""
     print(f"<{priority}>{text}", flush=True)
-    sdnotify.SystemdNotifier().notify(f"STATUS={text}")
-    fields = {
-        "MESSAGE": text,
-        "PRIORITY": priority,
-        "OBJECT_SYSTEMD_UNIT": "hft.target",
-        "SYSLOG_IDENTIFIER": "hft",
-    }
-    entry = "".join(f"{key}={_one_line(value)}\n" for key, value in fields.items())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        try:
-            line.sendto(entry.encode(), JOURNAL)
-        except OSError:
-            return  # no journal here: what was printed is what there is
-
-
-def _one_line(value: object) -> str:
-    """One line: the journal's simple form has no other."""
-    return " ".join(str(value).split())
+    notify(f"STATUS={text}")
+    if not under:
+        return
+    fields = {"MESSAGE": text, "PRIORITY": priority, "OBJECT_SYSTEMD_UNIT": under, "SYSLOG_IDENTIFIER": "hft"}
+    # The journal's simple form: a line a field.
+    entry = "".join(f"{key}={' '.join(str(value).split())}\n" for key, value in fields.items())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, contextlib.suppress(OSError):
+        line.sendto(entry.encode(), JOURNAL)  # without a journal, what was printed is what there is

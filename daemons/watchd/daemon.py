@@ -184,7 +184,7 @@ class Watchd:
         due_ns, last_ns = monotonic_ns(), monotonic_ns()
         stop_by_ns = 0
         while not self._monitor.stopped and (stop_by_ns == 0 or last_ns < stop_by_ns):
-            silence_due_ns = self._monitor.due_in_ns()
+            silence_due_ns = self._monitor.roster.due_in_ns()
             self._wait(due_ns if silence_due_ns is None else min(due_ns, last_ns + max(0, silence_due_ns)))
             now_ns = monotonic_ns()
             if now_ns >= due_ns:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _what_happened(environment: Mapping[str, str]) -> str:
     """In systemd's words ($MONITOR_*); a unit that a dependency kept from starting has no exit code."""
-    if not environment.get("MONITOR_EXIT_CODE"):
+    if environment.get("MONITOR_SERVICE_RESULT", "success") == "success":  # of an earlier run, or of none
         return "did not start"
     return f"failed: {environment.get('MONITOR_SERVICE_RESULT')} ({environment.get('MONITOR_EXIT_STATUS')})"
 

@@ -99,7 +99,7 @@ class Metrics:
         writer.set(self._limits, monitor.limits.sequence)
         if tally is not None:
             self._add_tally(tally)
-        for track in monitor.tracks.values():
+        for track in monitor.roster.tracks.values():
             for loop in track.loops:
                 key = (track.name, loop.name)
                 writer.set(self._heartbeat_age[key], loop.heartbeatless_ns)

@@ -1,9 +1,9 @@
 """The monitor: a pure function of what is seen, in order and in time. `step(view)` says what is to be done.
 
-It owns the phase (transitions.py), the tracks of the registered daemons (liveness.py), the record that belongs on
-the disk (ledger.py) and the kill in progress (killing.py). Why an armed suite must end is in verdicts.py, what
-stands before arming in arming.py, people's requests in requests.py, the status document in status.py. No clock, no
-file, no process is touched here; daemon.py gives it views and carries its actions out.
+It owns the phase (transitions.py), who is registered (roster.py), the record that belongs on the disk (ledger.py)
+and the kill in progress (killing.py). Why an armed suite must end is in verdicts.py, what stands before arming in
+arming.py, people's requests in requests.py, the status document in status.py. No clock, no file, no process is
+touched here; daemon.py gives it views and carries its actions out.
 
 Order of a step: looks → completions → requests → kills → armed invariants → phase → disk. The lease comes after.
 """
@@ -20,15 +20,12 @@ from watchd.actions import (
     Alert,
     ApplyPauses,
     CloseFence,
-    DaemonName,
-    Forget,
     Note,
     OpenFence,
     RebaseTally,
     Reply,
     Report,
     SetReason,
-    SigKill,
 )
 from watchd.arming import blockers
 from watchd.cancels import Cancels
@@ -39,8 +36,8 @@ from watchd.killing import Kill
 from watchd.ledger import Ledger
 from watchd.limit_requests import LimitsInForce
 from watchd.limits import Tightened
-from watchd.liveness import DaemonTrack
 from watchd.requests import Requests, paused_after
+from watchd.roster import Roster
 from watchd.settings import Settings
 from watchd.state_file import Paused, StateRecord
 from watchd.states import Phase, SuiteState, is_kill, reason_name
@@ -55,9 +52,7 @@ from watchd.verdicts import (
     missed,
     sent_after_close,
 )
-from watchd.view import DaemonLook, View
-
-DAEMONS: tuple[DaemonName, ...] = ("feedd", "braind")
+from watchd.view import View
 
 
 class Monitor:
@@ -79,7 +74,6 @@ class Monitor:
         self.settings = settings
         self.ledger = Ledger(record, settings, durable=durable)
         self.phase = Phase.KILLED if record.state is SuiteState.KILLED else Phase.DISARMED
-        self.tracks: dict[str, DaemonTrack] = {}
         self.armed: Armed | None = None  # from the opening to the next arming
         self.kill: Kill | None = None  # the last one, until it is cleared
         self.operator = OperatorWatch()
@@ -96,6 +90,7 @@ class Monitor:
         self._closing = (Verdict(int(CloseReason.NONE), ""), 0)  # why, since
         self._sent_judged = 0  # generation of the gateway whose sending after the closing has been a kill
         self._actions: list[Action] = []
+        self.roster = Roster(self)
         self.limits = LimitsInForce(self, risk or Risk(), tightened or Tightened(), durable=limits_durable)
         self.cancels = Cancels(self)
         self._requests = Requests(self)
@@ -123,7 +118,8 @@ class Monitor:
         self._advance(view)
         if self.phase is not Phase.ARMING and (again := self.ledger.retry(view.now_ns)) is not None:
             self.act(again)
-        self._forget_dead()
+        if self.phase not in (Phase.KILLING, Phase.DISARMING):
+            self.roster.forget_dead()
         return self._actions
 
     def renew(self, now_ns: int) -> int | None:
@@ -135,17 +131,6 @@ class Monitor:
             return None
         self.lease_deadline_ns = now_ns + self.settings.lease_ns
         return self.lease_deadline_ns
-
-    def due_in_ns(self) -> int | None:
-        """When the next look is worth having: the moment at which a silence becomes a miss. None: at the next pass."""
-        dues = [
-            due
-            for track in self.tracks.values()
-            if track.alive
-            for loop in track.loops
-            if (due := loop.due_in_ns(self.settings)) is not None
-        ]
-        return min(dues, default=None)
 
     def stop(self) -> None:
         """The process is told to end: the fence closes, and `stopped` becomes true when that is on the disk."""
@@ -192,7 +177,9 @@ class Monitor:
 
     def blockers(self, view: View) -> list[str]:
         loss_max_value = self.limits.loss_max_value
-        return blockers(view, self.tracks, self.settings, self.phase, self.ledger.durable, loss_max_value)
+        return blockers(
+            view, self.roster.tracks, self.settings, self.phase, self.ledger.durable, loss_max_value
+        )
 
     # -- seeing ---------------------------------------------------------------------------------------------------
 
@@ -206,35 +193,7 @@ class Monitor:
             self.late_passes += 1
             if gap_ns >= self.settings.deadline_ns:
                 self.note("stalled", gap_ms=round(gap_ns / 1e6, 1))
-        for name in DAEMONS:
-            look: DaemonLook | None = getattr(view, name)
-            if look is not None:
-                self._track(name, look).look(look, min(gap_ns, 2 * interval_ns))
-
-    def _track(self, name: DaemonName, look: DaemonLook) -> DaemonTrack:
-        track = self.tracks.get(name)
-        if track is None or not track.is_of(look):
-            track = self.tracks[name] = DaemonTrack.of(name, look)
-            self.note("registered", daemon=name, pid=look.pid, generation=look.generation)
-            if name == "braind" and self._outlived_a_kill(look):
-                self.note("zombie_killed", durable=True, daemon=name, pid=look.pid)
-                self.act(SigKill("braind"))
-        return track
-
-    def _outlived_a_kill(self, look: DaemonLook) -> bool:
-        """A braind that was there, unregistered, when the suite was killed (or its watchd died armed)."""
-        return self.kill is not None and is_kill(self.kill.reason) and look.start_ts_ns < self.kill.started_ns
-
-    def _forget_dead(self) -> None:
-        """A corpse is kept while its last words may still be needed: a drained gateway's, above all."""
-        if self.phase in (Phase.KILLING, Phase.DISARMING):
-            return
-        for name in DAEMONS:
-            track = self.tracks.get(name)
-            if track is not None and not track.alive:
-                del self.tracks[name]
-                self.note("gone", daemon=name, pid=track.pid, orderly=track.leaving)
-                self.act(Forget(name))
+        self.roster.look(view, min(gap_ns, 2 * interval_ns))
 
     # -- judging --------------------------------------------------------------------------------------------------
 
@@ -253,7 +212,7 @@ class Monitor:
 
     def _judge_armed(self, view: View, armed: Armed) -> None:
         verdict = armed_verdict(
-            view, self.tracks, armed, self.lease_deadline_ns, self.settings, stopping=self.stopping,
+            view, self.roster.tracks, armed, self.lease_deadline_ns, self.settings, stopping=self.stopping,
             loss_max_value=self.limits.loss_max_value,
         )  # fmt: skip
         if verdict is not None:
@@ -268,7 +227,7 @@ class Monitor:
         return sent
 
     def _missed(self) -> Verdict | None:
-        miss = missed(self.tracks, self.settings)
+        miss = missed(self.roster.tracks, self.settings)
         return None if miss is None or self._is_being_killed(miss) else miss
 
     def _is_being_killed(self, miss: Verdict) -> bool:
@@ -391,7 +350,7 @@ class Monitor:
         elif self.phase is Phase.DISARMING and self.record.state is not SuiteState.DISARMED:
             self._advance_closing(view)
         elif self.phase is Phase.KILLING and self.kill is not None:
-            actions, over = self.kill.advance(view, self.tracks, self.settings)
+            actions, over = self.kill.advance(view, self.roster.tracks, self.settings)
             self._actions.extend(actions)
             if over:
                 self._finish_kill(view, self.kill)

@@ -118,8 +118,10 @@ def _unsettled(view: View) -> str:
     gateway = view.gateway
     if gateway is None:
         return "open orders can not be confirmed: feedd is not running (start it, it is cancel-only)"
-    if gateway.open_orders or not gateway.reconciled:
+    if gateway.open_orders:
         return f"{gateway.open_orders} orders are open or unknown"
+    if not gateway.reconciled:
+        return "the gateway has not reconciled with the venue"
     # A watchd that died in the middle of a kill left `killed` without having waited for a gateway thread that stands
     # still between its look and its send.
     return "the gateway has not seen yet that the fence is closed" if gateway.fence_open else ""

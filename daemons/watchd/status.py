@@ -34,7 +34,8 @@ def status_document(monitor: Monitor, view: View) -> dict[str, object]:
         },
         "paused": asdict(record.paused),
         "daemons": {
-            name: _daemon(monitor.tracks.get(name), getattr(view, name)) for name in ("feedd", "braind")
+            name: _daemon(monitor.roster.tracks.get(name), getattr(view, name))
+            for name in ("feedd", "braind")
         },
         "gateway": None if view.gateway is None else asdict(view.gateway),
         "orders": _orders(monitor, view),

@@ -69,6 +69,7 @@ class GatewayLook:
     marked_value: int = 0
     cancel_all_done: int = 0
     flatten_done: int = 0
+    flatten_refusal: int = 0
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from braind_process import publish, wait_until
 from braind.controls import Controls
 from braind.counts import Count, StoppedFor
 from braind.rehearsal import made_up_events
-from hft.layout.dtypes import DaemonId, LoopState, RegionKind, UpdateKind, VetoReason, dtype
+from hft.layout.dtypes import CloseReason, DaemonId, LoopState, RegionKind, UpdateKind, VetoReason, dtype
 from hft.regions import DaemonLock, FenceWriter, Region, read_control_record
 
 
@@ -254,3 +254,15 @@ def test_progress_moves_while_a_large_ring_is_being_mapped(start, feedd_side, sh
     print(f"longest silence {longest * 1e3:.1f} ms, a map takes {mapping * 1e3:.1f} ms")
     assert longest < mapping, "it made no round while it mapped"
     feedd.retire()
+
+
+def test_what_the_fence_says_is_told_when_it_changes(shm_directory, controls):
+    assert controls.fence_news() == "observing: there is no fence"
+    assert controls.fence_news() == ""
+    writer = FenceWriter(fence_of(shm_directory))
+    writer.set_reason(int(CloseReason.OPERATOR))
+    controls.look_outside()
+    assert controls.fence_news() == "observing: fence closed (operator)"
+    writer.open(7, 12345, 1)
+    assert controls.fence_news() == "fence open, epoch 7"
+    assert controls.fence_news() == ""

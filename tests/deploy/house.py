@@ -17,9 +17,16 @@ class House(Machine):
         """The exit code of `systemctl start`."""
         return self.run("systemctl", "start", target, timeout_s=START_S).code
 
+    def stop(self) -> None:
+        """The suite, and waits for the last to go: a stop of the target alone does not wait for its members."""
+        self.must("systemctl", "stop", "hft.target", "hft-watchd.service")
+
     def check(self) -> str:
         """What the last start came to, in hft-check.service's words."""
-        return self.show("hft-check.service", "StatusText")
+        said = [
+            line for line in self.journal("hft-check.service").splitlines() if "started" in line.split(":")[0]
+        ]
+        return said[-1] if said else ""
 
     def venue(self) -> dict[str, object]:
         """`paperd ctl report`."""

@@ -39,7 +39,10 @@ def test_a_fresh_install_with_no_state_file_starts_cancel_only_and_says_so(house
     assert [house.active(unit) for unit in MEMBERS] == ["active"] * 3
     assert "CANCEL-ONLY AND OBSERVING" in house.check()
     assert "state_unreadable" in house.check()
-    assert "watchd ctl clear" in house.must("systemctl", "status", "hft.target")
+    house.until(
+        lambda: "watchd ctl clear" in house.must("systemctl", "status", "--full", "hft.target"),
+        "the target says so",
+    )
     assert house.show("hft-feedd.service", "StatusText").startswith(
         "cancel-only: fence closed (state_unreadable)"
     )
@@ -62,7 +65,7 @@ def test_clear_and_arm_by_a_person_and_it_trades(house: House) -> None:
 
 def test_watchd_init_is_an_installations_first_disarmed(house: House) -> None:
     """In paper mode that arms by itself: the file that a person wrote is the yes."""
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sh", "-c", "rm /var/lib/hft/watchd/state.json && watchd init --by alice")
     assert house.start() == 0
     assert "started and armed" in house.check()
@@ -211,7 +214,11 @@ def test_a_watchd_that_fails_stops_the_trading_and_comes_back_closed(house: Hous
     house.armed()
     feedd, watchd = house.pid("feedd"), house.pid("watchd")
     house.must("systemctl", "kill", f"--signal={signal}", "hft-watchd.service")
-    house.until(lambda: not house.venue()["open"], "cancelled by the lapsed lease")
+    house.until(
+        lambda: house.show("hft-feedd.service", "StatusText").startswith("cancel-only"),
+        "feedd sends nothing more",
+    )
+    house.until(lambda: not house.venue()["open"], "nothing is open at the venue")
     orders = house.orders_at_venue()
     house.until(lambda: house.pid("watchd") not in (0, watchd), "a new watchd")
     house.until(lambda: house.state() == "killed", "it found that its predecessor died armed")
@@ -235,13 +242,13 @@ def test_watchd_that_hangs_does_not_keep_a_person_from_killing(house: House) -> 
 
 def test_a_host_that_is_not_fit_gets_no_trader_and_watchd_stays_up(house: House) -> None:
     """The plan says isolated cores; this machine has none."""
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sed", "-i.kept", 's/^profile = "untuned".*/profile = "isolated"/', HFT_TOML)
     try:
         assert house.start() != 0
         assert "hft-preflight failed" in house.check()
         assert house.active("hft-watchd.service") == "active"
-        assert [house.active(f"hft-{name}.service") for name in ("feedd", "braind")] == ["inactive"] * 2
+        assert "active" not in [house.active(f"hft-{name}.service") for name in ("feedd", "braind")]
         assert house.journal("hft-preflight.service").strip(), "the reason is in its journal"
         one_alone = house.run("systemctl", "start", "hft-braind.service")
         assert one_alone.code != 0, "asked at each start of each trader"
@@ -250,7 +257,7 @@ def test_a_host_that_is_not_fit_gets_no_trader_and_watchd_stays_up(house: House)
 
 
 def test_huge_pages_that_the_kernel_does_not_have_are_refused_with_numbers(house: House) -> None:
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sed", "-i.kept", 's/^profile = "untuned".*/&\\nhuge_pages = 4000000/', HFT_TOML)
     before = house.must("cat", "/proc/sys/vm/nr_hugepages").strip()
     try:
@@ -260,14 +267,14 @@ def test_huge_pages_that_the_kernel_does_not_have_are_refused_with_numbers(house
         said = house.journal("hft-hugepages.service")
         assert "asked for 4000000 huge pages of 2 MB (8000000 MB), the kernel gave" in said
         assert house.active("hft-watchd.service") == "active"
-        assert [house.active(f"hft-{name}.service") for name in ("feedd", "braind")] == ["inactive"] * 2
+        assert "active" not in [house.active(f"hft-{name}.service") for name in ("feedd", "braind")]
     finally:
         house.must("mv", f"{HFT_TOML}.kept", HFT_TOML)
         house.must("sh", "-c", f"echo {before} > /proc/sys/vm/nr_hugepages")
 
 
 def test_a_wrong_configuration_is_refused_by_the_key_s_name(house: House) -> None:
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     house.must("sed", "-i.kept", "s/^lease_ms = .*/lease_ms = 1/", HFT_TOML)
     try:
         assert house.start() != 0
@@ -279,7 +286,7 @@ def test_a_wrong_configuration_is_refused_by_the_key_s_name(house: House) -> Non
 
 
 def test_a_drop_in_overrides_a_unit(house: House) -> None:
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     path = "/etc/systemd/system/hft-preflight.service.d/10-site.conf"
     house.write(path, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo the site says no >&2; exit 1'\n")
     try:
@@ -297,7 +304,7 @@ def test_a_drop_in_overrides_a_unit(house: House) -> None:
 def test_a_stop_disarms_cancels_and_ends_in_order(house: House) -> None:
     house.armed()
     started = time.monotonic()
-    house.must("systemctl", "stop", "hft.target")
+    house.stop()
     assert time.monotonic() - started < 20
     ended = {
         name: int(house.show(f"hft-{name}.service", "InactiveEnterTimestampMonotonic"))

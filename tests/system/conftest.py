@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # test modules import the harness by its name
+
+import material as material_module
+from material import Material
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def material() -> Material:
+    """The day and the model that suites feed on."""
+    return material_module.prepare()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 DEADLINE_S = 60.0
 DAEMONS = ("watchd", "feedd", "braind")
+STANDINS = ("standin", "trader", "quoter")  # programs beside this file that take braind's place
 
 
 def wait_until(
@@ -112,9 +113,9 @@ class Suite:
     # -- starting -------------------------------------------------------------------------------------------------
 
     def launch(self, name: str, role: str | None = None, **environment: str) -> subprocess.Popen[bytes]:
-        """`name` (a daemon, or "standin") as `role`, without waiting for anything."""
+        """`name` (a daemon, or one of STANDINS) as `role`, without waiting for anything."""
         role = role or name
-        command = [sys.executable, HERE / "standin.py"] if name == "standin" else [BIN / name]
+        command = [sys.executable, HERE / f"{name}.py"] if name in STANDINS else [BIN / name]
         command = [*self.before.get(role, ()), *self.people.prefix(role), *command, "--config", self.config]
         process = self.spawn(role, command, **environment)
         self.processes[role] = process

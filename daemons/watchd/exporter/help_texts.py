@@ -82,6 +82,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_venue_cut_appendages_total": "messages: whose optional fields are not whole; the rest of them was taken",
     "hft_feedd_venue_replayed_messages_total": "messages: received between a login and the proof that its replay is complete",
     "hft_feedd_venue_duplicate_messages_total": "messages: sent again by the venue under a number that was had: not told again",
+    "hft_feedd_venue_repeated_messages_total": "messages: said twice by the venue, under two numbers: not told again. No venue should",
     "hft_feedd_venue_server_heartbeats_total": "packets: heartbeats of the venue",
     "hft_feedd_venue_debug_packets_total": "packets: ignored",
     "hft_feedd_venue_unsequenced_packets_total": "packets: from the venue: ignored, not counted in its sequence",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # test modules import the harnes
 
 from fake_watchd import LINK_INTERVAL_NS, FakeWatchd
 from feedd_harness import Feed, Feedd
+from order_circle import OrderCircle, PaperVenue
 
 from hft._native import WatchdLink
 from hft.layout.dtypes import DaemonId, RegionKind, dtype
@@ -28,6 +32,18 @@ def feed() -> Iterator[Feed]:
     made = Feed()
     yield made
     made.close()
+
+
+@pytest.fixture
+def tiny_tmpfs(shm_directory: Path) -> Iterator[Path]:
+    """A tmpfs of 8 MB of the test's own."""
+    directory = shm_directory / "tiny"
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(directory)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small tmpfs here")
+    yield directory
+    subprocess.run(["umount", directory], check=True)
 
 
 @pytest.fixture
@@ -107,3 +123,28 @@ def real_capture() -> Path:
     if not REAL_CAPTURE.exists():
         pytest.skip("the real captures are absent: expected ../shared/data/itch50 beside the repository")
     return REAL_CAPTURE
+
+
+@pytest.fixture
+def make_venue(tmp_path: Path) -> Iterator[Callable[..., PaperVenue]]:
+    made: list[PaperVenue] = []
+
+    def make(*options: str) -> PaperVenue:
+        made.append(PaperVenue(tmp_path / f"venue{len(made)}", *options))
+        return made[-1]
+
+    yield make
+    for venue in made:
+        venue.close()
+
+
+@pytest.fixture
+def circle(
+    make_feedd: Callable[..., Feedd], feed: Feed, tmp_path: Path, make_venue: Callable[..., PaperVenue]
+) -> Callable[..., OrderCircle]:
+    """circle(*paperd's options, idle="spin", gateway={…}, risk={…}): not started yet."""
+
+    def make(*options: str, idle: str = "backoff", **sections: dict[str, object]) -> OrderCircle:
+        return OrderCircle(partial(make_feedd, idle=idle), feed, tmp_path, make_venue(*options), **sections)
+
+    return make

@@ -29,10 +29,15 @@ TRANSPORT_FLAGS = int(EventFlags.LINE_B | EventFlags.RETRANSMITTED | EventFlags.
 TRANSPORT_FIELDS = ("sequence", "receive_ts_ns", "publish_ts_ns")
 
 
-def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+def wait_until(
+    condition: Callable[[], bool], what: str | Callable[[], str], deadline_s: float = DEADLINE_S
+) -> None:
+    """`what` was waited for; a function is asked when it did not come."""
     end = time.monotonic() + deadline_s
     while not condition():
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        assert time.monotonic() < end, (
+            f"not within {deadline_s} s: {what if isinstance(what, str) else what()}"
+        )
         time.sleep(0.005)
 
 
@@ -173,7 +178,10 @@ class Feedd:
         return self.process.wait(DEADLINE_S)
 
     def kill(self) -> None:
+        """feedd itself, and what it was started under."""
         if self.process is not None and not self.ended():
+            if self.logged("started"):
+                os.kill(self.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait(DEADLINE_S)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from feedd_harness import DEADLINE_S, Feed, Feedd, wait_until
 from intents import Queue
 from numpy.typing import NDArray
 
-from hft.layout.dtypes import GATEWAY_ORDER, GATEWAY_POSITION, CloseReason, RegionKind, UpdateKind
+from hft.layout.dtypes import (
+    GATEWAY_ORDER,
+    GATEWAY_POSITION,
+    CloseReason,
+    RefusalReason,
+    RegionKind,
+    UpdateKind,
+)
 from hft.limits import adopt_commands, adopt_limits
 from hft.regions import CommandsWriter, Region
 from paperd.itch50 import LAYOUTS, encode
@@ -99,8 +106,9 @@ class OrderCircle:
         self.epoch = EPOCH
         self.queue: Queue | None = None
 
-    def start(self) -> OrderCircle:
-        self.feedd.start(CREDENTIALS_DIRECTORY=str(self.credentials))
+    def start(self, before: Sequence[str] = (), **environment: str) -> OrderCircle:
+        """`before`: what feedd's command is an argument of."""
+        self.feedd.start(before, CREDENTIALS_DIRECTORY=str(self.credentials), **environment)
         self.send_book()
         if self.queue is None:
             self.queue = Queue(self.feedd)
@@ -166,7 +174,9 @@ class OrderCircle:
             found = sum(int((part["kind"] == int(wait_for)).sum()) for part in parts) if wait_for else count
             return found >= count
 
-        wait_until(enough, f"{count} × {wait_for}")
+        wait_until(
+            enough, lambda: f"{count} × {wait_for!r}, but {[_told(u) for part in parts for u in part]}"
+        )
         return np.concatenate(parts) if parts else np.zeros(0, self.queue.updates.records)
 
     def kinds(self, wait_for: UpdateKind, count: int = 1) -> list[str]:
@@ -198,6 +208,11 @@ class OrderCircle:
             )
 
         wait_until(same, "the ledgers agree")
+
+
+def _told(update: np.void) -> str:
+    kind, reason = UpdateKind(int(update["kind"])).name, RefusalReason(int(update["reason"])).name
+    return f"{kind} {reason} {int(update['venue_reason']):#x}"
 
 
 def _entry(region: Region, record: np.dtype[np.void], index: int) -> np.void:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -131,17 +130,6 @@ def test_small_pages_are_refused_unless_allowed_and_visible_when_they_are(
     assert 'not on hugetlbfs, and run.huge_pages = "require"' in said
 
 
-@pytest.fixture
-def tiny_tmpfs(shm_directory: Path) -> Iterator[Path]:
-    directory = shm_directory / "tiny"
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(directory)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("may not mount a small tmpfs here")
-    yield directory
-    subprocess.run(["umount", directory], check=True)
-
-
 def test_too_little_shared_memory_is_an_error_that_says_how_much(
     make_feedd: Make, feed: Feed, tiny_tmpfs: Path
 ) -> None:
@@ -186,4 +174,5 @@ def test_the_service_manager_hears_ready_watchdog_status_and_stopping(
             heard.append(manager.recv(4096).decode())
     assert heard[0] == "READY=1"
     assert "STOPPING=1" in heard
+    assert heard[-1].startswith("STATUS=cancel-only: fence not there, ")
     assert "events published" in heard[-1]

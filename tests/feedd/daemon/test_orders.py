@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from feedd_harness import Feed, Feedd, wait_until
-from order_circle import AAPL, ASK, BID, OrderCircle, PaperVenue
+from feedd_harness import wait_until
+from order_circle import AAPL, ASK, BID, OrderCircle
 
 from hft.layout.dtypes import (
     CloseReason,
@@ -26,29 +26,6 @@ Make = Callable[..., OrderCircle]
 EX_CONFIG = 78
 _CANCEL, _REPLACE = int(IntentAction.CANCEL), int(IntentAction.REPLACE)
 _IOC, _SELL = int(TimeInForce.IOC), int(Side.SELL)
-
-
-@pytest.fixture
-def make_venue(tmp_path: Path) -> Iterator[Callable[..., PaperVenue]]:
-    made: list[PaperVenue] = []
-
-    def make(*options: str) -> PaperVenue:
-        made.append(PaperVenue(tmp_path / f"venue{len(made)}", *options))
-        return made[-1]
-
-    yield make
-    for venue in made:
-        venue.close()
-
-
-@pytest.fixture
-def circle(
-    make_feedd: Callable[..., Feedd], feed: Feed, tmp_path: Path, make_venue: Callable[..., PaperVenue]
-) -> Make:
-    def make(*options: str, **sections: dict[str, object]) -> OrderCircle:
-        return OrderCircle(make_feedd, feed, tmp_path, make_venue(*options), **sections)
-
-    return make
 
 
 def test_an_order_rests_and_is_cancelled(circle: Make) -> None:
@@ -94,6 +71,37 @@ def test_a_start_of_day_position_counts(circle: Make, tmp_path: Path) -> None:
     assert RefusalReason(int(update["reason"])).name == "POSITION_LIMIT"
     suite.send(side=_SELL, price=BID, time_in_force=_IOC)
     assert int(suite.updates(UpdateKind.FILLED)[-1]["position"]) == 199_900
+
+
+def test_flatten_cancels_and_sells_what_is_held_past_the_pause(circle: Make) -> None:
+    suite = circle(risk={"order_quantity_max": 100}).begin()
+    for _ in range(3):
+        suite.send(price=ASK, time_in_force=_IOC)
+    suite.updates(UpdateKind.FILLED, 3)
+    suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    suite.fence.writer.pause_all(True)
+    ticket = suite.commands.cancel(int(CommandScope.ALL), 0, True)
+    suite.wait("flat", flatten_done=ticket, cancel_all_done=ticket, flatten_refusal=0, open_orders=0)
+    assert suite.position()["position"] == 0
+    sold = [line for line in suite.venue.ledger() if line.get("type") == "O"][-3:]
+    assert [(line["side"], line["quantity"]) for line in sold] == [("S", 100)] * 3
+    suite.agree()
+    suite.send()
+    assert RefusalReason(int(suite.updates(UpdateKind.REFUSED)[-1]["reason"])).name == "PAUSED"
+
+
+def test_a_flatten_that_the_venue_rejects_ends_with_the_fence(circle: Make) -> None:
+    suite = circle().begin()
+    suite.send(price=ASK, time_in_force=_IOC)
+    suite.updates(UpdateKind.FILLED)
+    suite.venue.ctl("reject", "0x20", "count=0")
+    ticket = suite.commands.cancel(int(CommandScope.ALL), 0, True)
+    suite.updates(UpdateKind.REJECTED, 3)
+    suite.close_fence()
+    suite.wait("over", flatten_done=ticket, flatten_refusal=int(RefusalReason.FENCE_CLOSED))
+    assert suite.position()["position"] == 100
+    suite.agree()
 
 
 def test_a_positions_file_that_is_not_there_refuses_the_start(circle: Make) -> None:

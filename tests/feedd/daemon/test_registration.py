@@ -18,6 +18,12 @@ from hft.layout.dtypes import DaemonId, LoopState, RegionKind, RegistrationVerdi
 
 Make = Callable[..., Feedd]
 LOOPS = {0: "feedd-market", 1: "feedd-gateway"}
+
+
+def states(feedd: Feedd) -> list[int]:
+    return [feedd.progress(loop)["state"] for loop in LOOPS]
+
+
 QUIET_S = 0.3  # 30 heartbeat intervals
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WAIT_FOR_ANY_THREAD = 0x40000000  # __WALL
@@ -169,11 +175,11 @@ def test_its_goodbye_is_in_the_progress_words_before_the_connection_ends(
     feedd.start()
     registered = watchd.register()
     progress = feedd.region("progress", RegionKind.PROGRESS)
-    assert [feedd.progress(loop)["state"] for loop in LOOPS] == [int(LoopState.READY)] * 2
+    wait_until(lambda: states(feedd) == [int(LoopState.READY)] * 2, "its loops are READY")
     assert feedd.process is not None
     feedd.process.send_signal(signal.SIGTERM)
     assert registered.connection.recv(1) == b""  # it hangs up
-    assert [feedd.progress(loop)["state"] for loop in LOOPS] == [int(LoopState.STOPPED)] * 2
+    assert states(feedd) == [int(LoopState.STOPPED)] * 2
     assert feedd.process.wait(20) == 0
     assert progress.retired
 

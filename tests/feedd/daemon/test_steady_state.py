@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import struct
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import steady
 from fake_watchd import FakeFence, FakeWatchd
 from feedd_harness import Feed, Feedd, free_ports, split_capture, wait_until
 from intents import Queue
+from steady import allocations, page_faults, system_calls
 
 from hft.layout.dtypes import CloseReason, RegionKind
 from hft.regions import PUSHED, monotonic_ns
@@ -124,14 +122,7 @@ def messages(small_day: bytes) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def counter_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = Path(__file__).parent / "native" / "count_allocations.c"
-    library = tmp_path_factory.mktemp("native") / "count_allocations.so"
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
-
-
-def allocations(table: Path, thread_id: int) -> int:
-    return dict(struct.iter_unpack("<QQ", table.read_bytes())).get(thread_id, 0)
+    return steady.counter_library(tmp_path_factory.mktemp("native"))
 
 
 def test_hot_threads_allocate_nothing(
@@ -151,13 +142,6 @@ def test_hot_threads_allocate_nothing(
     after = {name: allocations(table, thread_id) for name, thread_id in threads.items()}
     assert {name: after[name] - before[name] for name in HOT_THREADS} == dict.fromkeys(HOT_THREADS, 0)
     traffic.assert_everything_was_met()
-
-
-def page_faults(feedd: Feedd, thread_id: int) -> tuple[int, int]:
-    """Minor and major faults of a thread so far."""
-    line = Path(f"/proc/{feedd.pid}/task/{thread_id}/stat").read_text()
-    fields = line.rsplit(")", 1)[1].split()
-    return int(fields[7]), int(fields[9])
 
 
 def test_hot_threads_meet_no_page_fault(
@@ -181,10 +165,7 @@ def traced(
     make_feedd: Make, feed: Feed, messages: list[bytes], directory: Path, watched: Watch, idle: str
 ) -> dict[str, Counter[str]]:
     """System calls of the hot threads after warm-up, by thread."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
-    feedd = busy(make_feedd, feed, idle).start([strace, "-ff", "-o", str(directory / "calls")])
+    feedd = busy(make_feedd, feed, idle).start(steady.strace(directory))
     watched(feedd)
     traffic = Traffic(feedd, feed, messages)
     traffic.run(2)
@@ -214,8 +195,3 @@ def test_backing_off_adds_the_call_that_sleeps_and_no_other(
     assert calls["feedd-gateway"].total() > 0, "the trace would show a call"
     assert set(calls["feedd-gateway"]) <= IDLE_SYSTEM_CALLS
     assert set(calls["feedd-market"]) <= PACKET_SYSTEM_CALLS | IDLE_SYSTEM_CALLS
-
-
-def system_calls(trace: Path, offset: int) -> Counter[str]:
-    lines = trace.read_bytes()[offset:].decode(errors="replace").splitlines()
-    return Counter(match[1] for line in lines if (match := re.match(r"(\w+)\(", line)))

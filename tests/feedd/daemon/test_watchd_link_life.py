@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from fake_watchd import FakeWatchd
 from feedd_harness import wait_until
 
@@ -124,3 +126,41 @@ def test_a_directory_that_it_may_not_enter_is_said(control: Path, shm_directory:
     done = run_unclosed(progress, control, **nobody)
     control.chmod(0o700)
     assert "connect: Permission denied" in done.stdout, done.stderr
+
+
+def heard_within(manager: socket.socket, wait_s: float) -> list[bytes]:
+    manager.settimeout(wait_s)
+    try:
+        return [manager.recv(4096)]
+    except TimeoutError:
+        return []
+
+
+def test_systemd_s_watchdog_is_fed_only_while_every_loop_moves(
+    control: Path,
+    progress: Region,
+    loops: list[ProgressWriter],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also without a watchd: it is the outer net."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        link = WatchdLink(str(control), int(DaemonId.BRAIND), progress, 10_000_000, service_keep_alive=True)
+        link.start()
+        try:
+            assert heard_within(manager, 1.2) == [], "no loop has made a round"
+            moving = time.monotonic() + 5
+            heard: list[bytes] = []
+            while not heard and time.monotonic() < moving:
+                for loop in loops:
+                    loop.idle_round()
+                heard = heard_within(manager, 0.01)
+            assert heard == [b"WATCHDOG=1"]
+            while heard_within(manager, 0.05):
+                pass
+            loops[0].idle_round()
+            assert heard_within(manager, 1.2) == [], "one of two stands still"
+        finally:
+            link.close()

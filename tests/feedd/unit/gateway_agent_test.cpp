@@ -1,5 +1,7 @@
 #include "gateway/gateway_agent.hpp"
 
+#include <cstring>
+
 #include "gateway_fixture.hpp"
 
 namespace hft::feedd {
@@ -132,6 +134,46 @@ TEST_F(GatewayAgentTest, an_intents_region_of_another_shape_is_refused_by_name) 
   ASSERT_EQ(PeerRegion::Change::REFUSED, attach());
   EXPECT_NE(std::string::npos, intents_peer_.problem().find("intents.ring: 8 records"));
   EXPECT_EQ(PeerRegion::Change::NONE, attach());
+}
+
+// Whatever stands in the slot of the only intent so far, but for the slot's own sequence word.
+void scribble(Region& intents) {
+  std::memset(intents.records() + sizeof(std::uint64_t), 0x5a, sizeof(schema::OrderIntent) - sizeof(std::uint64_t));
+}
+
+TEST_F(GatewayFenceTest, what_is_written_into_a_slot_before_the_copy_is_what_is_checked) {
+  arm_and_look();
+  producer_->push(intent(1));
+  ManualClock::before_reading(1, [&] { scribble(intents_); });
+  agent_->do_work();
+  const auto update = next_update();
+  ASSERT_TRUE(update.has_value());
+  EXPECT_EQ(schema::UpdateKind::REFUSED, update->kind());
+}
+
+// The clock is read at every step between copy and answer: each time the slot is written over.
+TEST_F(GatewayFenceTest, what_is_written_into_a_slot_after_the_copy_changes_nothing) {
+  arm_and_look();
+  const schema::OrderIntent sent = intent(1);
+  producer_->push(sent);
+  unsigned written = 0;
+  ManualClock::on_read = [&, first = ManualClock::reads + 1](unsigned reading) {
+    if (reading == first) return;  // of the round, before the copy
+    scribble(intents_);
+    ++written;
+  };
+  agent_->do_work();
+  ManualClock::on_read = nullptr;
+  EXPECT_GE(written, 2u);
+  const auto update = next_update();
+  ASSERT_TRUE(update.has_value());
+  EXPECT_EQ(schema::UpdateKind::WOULD_SEND, update->kind());
+  EXPECT_EQ(sent.intent_id(), update->intent_id());
+  EXPECT_EQ(sent.order_id(), update->order_id());
+  EXPECT_EQ(sent.instrument_id(), update->instrument_id());
+  EXPECT_EQ(sent.side(), update->side());
+  EXPECT_EQ(sent.price(), update->price());
+  EXPECT_EQ(sent.quantity(), update->quantity());
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ class OrderDeskTest : public SharedMemoryTest {
     schema::OrderUpdate update;
     OrderTimes times;
     times.send_ns = DeskClock::now_ns;
-    const auto reason = desk_->send(intent, times, update);
+    const auto reason = desk_->send(intent, Sender::QUEUE, times, update);
     if (reason == schema::RefusalReason::NONE) desk_->answer(update, intent, DeskClock::now_ns);
     return reason;
   }

@@ -39,7 +39,7 @@ TEST_F(OrderDeskTest, a_fill_carries_the_position_the_amounts_and_the_latency_le
   made.mutate_market_publish_ts_ns(20);
   OrderTimes times{10, 20, 30, 40, 50, 0};
   schema::OrderUpdate update;
-  ASSERT_EQ(RefusalReason::NONE, desk_->send(made, times, update));
+  ASSERT_EQ(RefusalReason::NONE, desk_->send(made, Sender::QUEUE, times, update));
   desk_->answer(update, made, 60);
   const std::uint32_t token = venue_->sent.back().token;
   accept(token);
@@ -61,6 +61,22 @@ TEST_F(OrderDeskTest, a_fill_carries_the_position_the_amounts_and_the_latency_le
   EXPECT_EQ(30, told.position());
   EXPECT_EQ(70u, told.open_buy_quantity());
   EXPECT_EQ('A', told.liquidity());
+}
+
+TEST_F(OrderDeskTest, a_sell_of_more_than_we_own_is_marked_short) {
+  begin();
+  desk_->accounts().fill(desk_->accounts().by_symbol(venue_symbol("ACME")), schema::Side::BUY, 100, 100'0000);
+  schema::OrderIntent order = intent(IntentAction::NEW, 1);
+  order.mutate_side(schema::Side::SELL);
+  ASSERT_EQ(RefusalReason::NONE, send(order));
+  EXPECT_FALSE(venue_->last_order.short_sale);
+  order.mutate_order_id(2);
+  order.mutate_quantity(1);
+  ASSERT_EQ(RefusalReason::NONE, send(order));
+  EXPECT_TRUE(venue_->last_order.short_sale) << "all that is owned is offered already";
+  order = intent(IntentAction::NEW, 3);
+  ASSERT_EQ(RefusalReason::NONE, send(order));
+  EXPECT_FALSE(venue_->last_order.short_sale);
 }
 
 TEST_F(OrderDeskTest, a_socket_that_would_block_leaves_nothing_behind) {

@@ -54,6 +54,17 @@ TEST(OuchOrders, AnOrderIsOnePacket) {
                      "00000"));
 }
 
+TEST(OuchOrders, ASellSaysWhetherItIsShort) {
+  constexpr std::size_t SIDE = 3 + 5;
+  OuchOrders orders(with_firm(""));
+  VenueOrder sell = order();
+  sell.side = schema::Side::SELL;
+  EXPECT_EQ('S', static_cast<char>(copy(orders.enter(sell))[SIDE]));
+  sell.short_sale = true;
+  EXPECT_EQ('T', static_cast<char>(copy(orders.enter(sell))[SIDE]));
+  EXPECT_EQ('B', static_cast<char>(copy(orders.enter(order()))[SIDE]));
+}
+
 TEST(OuchOrders, FirmAndPostOnlyAreItsAppendage) {
   OuchOrders orders(with_firm("LIME"));
   VenueOrder post_only = order();

@@ -5,22 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # test modules import the harness by its name
-
-import material as material_module
 import people as people_module
+import pytest
 from material import Material
 from people import ONE, People
 from suite import HERE, Suite
-
-
-@pytest.fixture(scope="session")
-def material() -> Material:
-    return material_module.prepare()
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,14 @@ def test_the_gateway_takes_limits_and_obeys_cancels_and_both_ledgers_agree(tradi
     assert found["counted"]["lost_records"] == 0
 
 
+def test_flatten_leaves_nothing_open_and_nothing_held(trading: Suite) -> None:
+    wait_until(lambda: orders(trading)["counted"]["positions"] > 0, "something is held")
+    answer = trading.ask("flatten")
+    assert (answer["code"], "flat, and paused" in answer["text"]) == ("done", True), answer
+    assert (orders(trading)["open_orders"], orders(trading)["counted"]["positions"]) == (0, 0)
+    assert trading.status()["state"] == "armed"
+
+
 def test_a_loss_limit_that_is_passed_kills(trading: Suite) -> None:
     wait_until(lambda: orders(trading)["counted"]["marked_value"] < 0, "taking costs the spread")
     assert trading.ask("limits set", limit={"name": "loss_max", "value": 0}, **ADA)["ok"]

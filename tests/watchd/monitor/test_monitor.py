@@ -231,13 +231,13 @@ def test_a_silence_that_was_spent_waiting_for_a_core_says_so() -> None:
 def test_the_next_look_is_asked_for_at_the_moment_a_silence_becomes_a_miss() -> None:
     world = World().armed()
     world.run_ms(20)
-    assert world.monitor.due_in_ns() is None
+    assert world.monitor.roster.due_in_ns() is None
     world.braind.loops[0].frozen = True
-    while not world.monitor.due_in_ns():
+    while not world.monitor.roster.due_in_ns():
         world.run_ms(1)
-    world.now_ns += world.monitor.due_in_ns() - MS
+    world.now_ns += world.monitor.roster.due_in_ns() - MS
     world.watchd_pass()
-    assert (phase(world), world.monitor.due_in_ns()) == (Phase.ARMED, MS)
+    assert (phase(world), world.monitor.roster.due_in_ns()) == (Phase.ARMED, MS)
     world.now_ns += MS
     world.watchd_pass()
     assert reason(world) == "loop_silent"

@@ -6,7 +6,7 @@ import pytest
 from world import World
 
 from hft.config import Risk
-from hft.layout.dtypes import VenueSession
+from hft.layout.dtypes import RefusalReason, VenueSession
 from watchd.ctl_protocol import LimitChange, Scope
 from watchd.settings import Settings
 from watchd.states import Phase, SuiteState
@@ -201,6 +201,15 @@ def test_flatten_tells_what_is_left() -> None:
     world.tally.holdings[7] = holding
     answer = world.ask("flatten")
     assert (answer["code"], "instrument 7 +40" in answer["text"]) == ("refused", True)
+
+
+def test_flatten_tells_why_the_gateway_gave_up() -> None:
+    world = armed()
+    world.gateway.flatten_refusal = int(RefusalReason.BOOK_INVALID)
+    world.tally.holdings[7] = Holding.of(Entry(1, 7, 40, 40, 0, 0, 0, 0, 10, 10))
+    answer = world.ask("flatten")
+    assert answer["code"] == "refused"
+    assert "gave up (book_invalid): instrument 7 +40 left" in answer["text"]
 
 
 # -- the second ledger --------------------------------------------------------------------------------------------

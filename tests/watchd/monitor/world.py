@@ -119,6 +119,7 @@ class Gateway:
     closes: bool = True
     cancel_all_done: int = 0
     flatten_done: int = 0
+    flatten_refusal: int = 0
     cancels_sent: int = 0
     sent_in_window: int = 0
     open_at_close: int = 0
@@ -166,7 +167,8 @@ class Gateway:
             self.generation, self.intents_generation, self.token_seen, self.epoch_seen, self.veto_seen,
             self.open_orders, self.drained, self.latched, int(self.fence_open), 1, self.venue_session,
             sent_after_close=self.sent_after_close, limits_sequence=self.limits_sequence,
-            cancel_all_done=self.cancel_all_done, flatten_done=self.flatten_done, cancels_sent=self.cancels_sent,
+            cancel_all_done=self.cancel_all_done, flatten_done=self.flatten_done, flatten_refusal=self.flatten_refusal,
+            cancels_sent=self.cancels_sent,
             sent_in_window=self.sent_in_window, open_at_close=self.open_at_close,
             close_seen_ts_ns=self.close_seen_ts_ns, last_cancel_ts_ns=self.last_cancel_ts_ns,
             drained_ts_ns=self.drained_ts_ns,

@@ -81,6 +81,7 @@ def test_a_pid_that_the_kernel_contradicts_is_refused(suite: Suite, pidfd: int) 
         (registration(os.getpid(), daemon=9), "daemon 9"),
         (registration(os.getpid(), loops=200), "200 loops"),
     ],
+    ids=["size", "magic", "layout", "daemon", "loops"],
 )
 def test_what_is_not_a_registration_is_refused_by_name(suite: Suite, message: bytes, problem: str) -> None:
     suite.start()

@@ -41,6 +41,7 @@ unsigned GatewayAgent::do_work() noexcept {
   const FenceSnapshot seen = look(now_ns);
   if (orders_ != nullptr) {
     work += orders_->work(seen, watch_.fence().reason(), now_ns);
+    work += close_positions();
     check_last_send();
   }
   return work + (consumer_.attached() ? answer_intents(INTENTS_A_ROUND) : 0);
@@ -144,7 +145,12 @@ void GatewayAgent::answer(const schema::OrderIntent& intent) noexcept {
   if (const RefusalReason reason = judge(intent, now_ns); reason != RefusalReason::NONE) {
     return refuse(intent, reason, now_ns);
   }
-  if (orders_ != nullptr) return answer_through_venue(intent, now_ns);
+  if (orders_ != nullptr) {
+    RefusalReason reason = orders_->refusal(intent, now_ns);
+    if (reason == RefusalReason::NONE) reason = send(intent, Sender::QUEUE, now_ns);
+    if (reason != RefusalReason::NONE) refuse(intent, reason, clock_());
+    return;
+  }
   const std::uint64_t sent_ns = clock_();
   ++would_send_;
   stats_.would_send.add();
@@ -159,21 +165,37 @@ void GatewayAgent::refuse(const schema::OrderIntent& intent, RefusalReason reaso
   publish(intent, reason, now_ns);
 }
 
-void GatewayAgent::answer_through_venue(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {
-  RefusalReason reason = orders_->refusal(intent, now_ns);
+// The last look, then the wire, then the look after it.
+RefusalReason GatewayAgent::send(const schema::OrderIntent& intent, Sender sender, std::uint64_t now_ns) noexcept {
+  const bool paused = sender == Sender::QUEUE && watch_.paused(intent);
   const std::uint64_t send_ns = clock_();
   stats_.order_check_ns.record(send_ns - now_ns);
-  if (reason == RefusalReason::NONE) reason = order_refusal(look(send_ns), intent, watch_.paused(intent), send_ns);
+  RefusalReason reason = order_refusal(look(send_ns), intent, paused, send_ns);
+  if (reason != RefusalReason::NONE) return reason;
   schema::OrderUpdate update;
-  if (reason == RefusalReason::NONE) {
-    const OrderTimes times{
-        intent.market_receive_ts_ns(), intent.market_publish_ts_ns(), intent.emit_ts_ns(), now_ns, send_ns, 0};
-    reason = orders_->desk().send(intent, times, update);
-  }
-  if (reason != RefusalReason::NONE) return refuse(intent, reason, send_ns);
+  const OrderTimes times{
+      intent.market_receive_ts_ns(), intent.market_publish_ts_ns(), intent.emit_ts_ns(), now_ns, send_ns, 0};
+  reason = orders_->desk().send(intent, sender, times, update);
+  if (reason != RefusalReason::NONE) return reason;
   const std::uint64_t sent_ns = clock_();
   orders_->keeper().remember(intent, sent_ns);
   tell_sent(intent, update, send_ns, sent_ns);
+  return RefusalReason::NONE;
+}
+
+// What a person wants flat: one order a round, past the pause, and past nothing else.
+unsigned GatewayAgent::close_positions() noexcept {
+  PositionCloser& closer = orders_->closer();
+  schema::OrderIntent order;
+  const std::uint64_t now_ns = clock_();
+  if (!closer.busy() || !closer.next(watch_.fence().epoch(), now_ns, order)) return 0;
+  RefusalReason reason = order_refusal(look(now_ns), order, false, now_ns);
+  if (reason == RefusalReason::NONE && !orders_->desk().up()) reason = RefusalReason::NO_SESSION;
+  if (reason == RefusalReason::NONE && !orders_->desk().reconciled()) reason = RefusalReason::NOT_RECONCILED;
+  if (reason == RefusalReason::NONE) reason = orders_->keeper().refusal(order, now_ns);
+  if (reason == RefusalReason::NONE) reason = send(order, Sender::GATEWAY, now_ns);
+  closer.tried(reason);
+  return 1;
 }
 
 // The look after the send: an order that was sent into a closing fence is cancelled at once.

@@ -56,7 +56,8 @@ class GatewayAgent {
   unsigned answer_intents(unsigned count_max) noexcept;
   void answer(const schema::OrderIntent& intent) noexcept;
   void refuse(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
-  void answer_through_venue(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
+  schema::RefusalReason send(const schema::OrderIntent& intent, Sender sender, std::uint64_t now_ns) noexcept;
+  unsigned close_positions() noexcept;
   void tell_sent(const schema::OrderIntent& intent, schema::OrderUpdate& update, std::uint64_t send_ns,
                  std::uint64_t sent_ns) noexcept;
   void check_last_send() noexcept;

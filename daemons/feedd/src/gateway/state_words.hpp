@@ -36,6 +36,8 @@ enum StateWord : std::size_t {
   REALIZED_VALUE,
   MARKED_VALUE,
   CANCEL_ALL_DONE,
+  FLATTEN_DONE,
+  FLATTEN_REFUSAL,
 };
 static_assert(sizeof(schema::GatewayState) == 64 * sizeof(std::uint64_t));
 

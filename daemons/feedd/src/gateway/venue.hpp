@@ -19,6 +19,7 @@ struct VenueOrder {
   schema::Side side = schema::Side::NONE;
   schema::TimeInForce time_in_force = schema::TimeInForce::NONE;
   bool post_only = false;
+  bool short_sale = false;  // a sell of more than we own: marked as such; a replacement keeps the mark
   std::uint32_t quantity = 0;
   std::uint64_t price = 0;  // 4 decimals
   VenueSymbol symbol{};

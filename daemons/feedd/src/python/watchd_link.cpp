@@ -23,9 +23,9 @@ struct Holder {
 void construct(Holder* self, const std::string& control_directory, std::uint8_t daemon, const Region& progress,
                std::uint64_t interval_ns, bool keep_alive) {
   require_kind(progress, {schema::RegionKind::PROGRESS});
-  new (self) Holder{
-      std::make_shared<WatchdLink>(control_directory, static_cast<schema::DaemonId>(daemon), progress, interval_ns,
-                                   keep_alive ? ServiceKeepAlive::HERE : ServiceKeepAlive::ELSEWHERE)};
+  new (self) Holder{std::make_shared<WatchdLink>(control_directory, static_cast<schema::DaemonId>(daemon), progress,
+                                                 interval_ns,
+                                                 keep_alive ? ServiceKeepAlive::HERE : ServiceKeepAlive::ELSEWHERE)};
 }
 
 // Closed at the latest when the interpreter ends: the thread must not run while the process is taken down around it.

@@ -179,17 +179,24 @@ std::string Housekeeper::order_status() const {
   const auto word = [this](StateWord which) { return load_word(gateway_state_, which); };
   std::string text;
   if (word(FENCE_OPEN) != 0) {
-    text = (with_venue_ ? "orders flow, epoch " : "fence open, no venue, epoch ") + std::to_string(word(FENCE_EPOCH_SEEN));
+    text =
+        (with_venue_ ? "orders flow, epoch " : "fence open, no venue, epoch ") + std::to_string(word(FENCE_EPOCH_SEEN));
   } else {
     const Region* fence = peers_.fence.region();
-    const auto reason = fence != nullptr ? static_cast<schema::CloseReason>(FenceView(*fence).reason())
-                                         : schema::CloseReason::NONE;
-    text = "cancel-only: fence " + (fence != nullptr ? "closed (" + in_small(schema::EnumNameCloseReason(reason)) + ")"
-                                                     : std::string("not there"));
+    const auto reason =
+        fence != nullptr ? static_cast<schema::CloseReason>(FenceView(*fence).reason()) : schema::CloseReason::NONE;
+    // A token that lets nothing pass: watchd has not renewed the lease, somebody vetoes, or it is another feedd's.
+    const bool barred = fence != nullptr && FenceView(*fence).token() != 0;
+    text = "cancel-only: fence " +
+           (fence == nullptr
+                ? std::string("not there")
+                : "closed (" + (barred ? "lapsed, vetoed or not ours" : in_small(schema::EnumNameCloseReason(reason))) +
+                      ")");
   }
   if (!with_venue_) return text + ", " + std::to_string(refused_.value()) + " intents refused";
-  return text + ", venue " + in_small(schema::EnumNameVenueSession(static_cast<schema::VenueSession>(word(VENUE_SESSION)))) +
-         ", " + std::to_string(word(OPEN_ORDERS)) + " orders open, " + std::to_string(word(ORDERS_SENT)) + " sent, " +
+  return text + ", venue " +
+         in_small(schema::EnumNameVenueSession(static_cast<schema::VenueSession>(word(VENUE_SESSION)))) + ", " +
+         std::to_string(word(OPEN_ORDERS)) + " orders open, " + std::to_string(word(ORDERS_SENT)) + " sent, " +
          std::to_string(refused_.value()) + " intents refused";
 }
 

@@ -8,8 +8,8 @@
 //
 // Beats are sent while registered: watchd takes those of other senders for forged ones.
 //
-// For a daemon without a helper of its own (braind) it also feeds systemd's watchdog, by the same rule: WATCHDOG=1 while
-// every loop has moved since the last one, registered or not.
+// For a daemon without a helper of its own (braind) it also feeds systemd's watchdog, by the same rule: WATCHDOG=1
+// while every loop has moved since the last one, registered or not.
 #pragma once
 #include <atomic>
 #include <cstdint>

@@ -5,14 +5,12 @@
 #include "gateway/orders/client_id.hpp"
 #include "gateway/orders/order_change.hpp"
 #include "gateway/orders/order_desk.hpp"
-#include "gateway/state_words.hpp"
 
 namespace hft::feedd {
 
 using schema::IntentAction;
 using schema::OrderState;
 using schema::UpdateKind;
-using schema::VenueSession;
 
 void OrderDesk::on_event(const VenueEvent& event) noexcept {
   using Kind = VenueEvent::Kind;
@@ -32,7 +30,7 @@ void OrderDesk::on_event(const VenueEvent& event) noexcept {
 }
 
 void OrderDesk::accepted(const VenueEvent& event) noexcept {
-  OrderPlace place = table_.by_token(event.token);
+  OrderPlace place = place_of(event);
   if (place == NO_PLACE) place = adopt(event, 0);
   if (place == NO_PLACE) return;
   stats_.accepted.add();
@@ -55,7 +53,7 @@ void OrderDesk::replaced(const VenueEvent& event) noexcept {
   if (event.token == event.replaced_token) return stats_.unattributed.add();
   const OrderPlace old_place = table_.by_token(event.replaced_token);
   const std::uint64_t filled = old_place == NO_PLACE ? 0 : table_.at(old_place).filled;
-  OrderPlace place = table_.by_token(event.token);
+  OrderPlace place = place_of(event);
   if (place == NO_PLACE) place = adopt(event, filled);
   if (place == NO_PLACE) return;
   stats_.replaced.add();
@@ -207,6 +205,33 @@ void OrderDesk::changed(const VenueEvent& event, UpdateKind kind) noexcept {
   tell(place, kind, event);
 }
 
+// Of the order that the venue took under this number. When somebody else on this account used the number first, the
+// venue took ours for a repetition of it, and says nothing to that: ours never arrived, and theirs is to be adopted.
+OrderPlace OrderDesk::place_of(const VenueEvent& event) noexcept {
+  const OrderPlace place = table_.by_token(event.token);
+  const OrderOrigin origin = decode_client_id(event.client_id);
+  if (place == NO_PLACE || origin.queue_tag == 0) return place;
+  const OpenOrder& order = table_.at(place);
+  if (order.queue_tag == origin.queue_tag && order.order_id == origin.order_id) return place;
+  lost_track_ = true;
+  if (order.replacing && order.partner != NO_PLACE) {
+    const OrderPlace replaced = order.partner;
+    const AccountPlace account = order.account;
+    schema::OrderUpdate ignored = take_off_replacement(replaced);
+    publish_gone(ignored, place, account);
+    table_.publish(replaced, accounts_.at(account).instrument_id, updates_.sequence());
+  } else {
+    never_arrived(place);
+  }
+  return NO_PLACE;
+}
+
+// From a queue that this process was attached to, or made by itself.
+bool OrderDesk::from_here(const OrderOrigin& origin) const noexcept {
+  if (origin.queue_tag == 0) return origin.order_id != 0;
+  return std::find(queue_tags_.begin(), queue_tags_.end(), origin.queue_tag) != queue_tags_.end();
+}
+
 // An order that this process did not send: of an earlier life, met in the replay.
 OrderPlace OrderDesk::adopt(const VenueEvent& event, std::uint64_t filled) noexcept {
   const AccountPlace account = accounts_.by_symbol_or_new(event.symbol);
@@ -217,6 +242,7 @@ OrderPlace OrderDesk::adopt(const VenueEvent& event, std::uint64_t filled) noexc
     return NO_PLACE;
   }
   const OrderOrigin origin = decode_client_id(event.client_id);
+  if (inherited_ && !from_here(origin)) lost_track_ = true;  // nobody of ours is left who could have sent it
   OpenOrder order;
   order.token = event.token;
   order.account = account;
@@ -272,81 +298,6 @@ void OrderDesk::drop_replacement(OrderPlace place) noexcept {
   const std::uint32_t instrument_id = accounts_.at(table_.at(place).account).instrument_id;
   remove(replacement);
   table_.publish(replacement, instrument_id, updates_.sequence());
-}
-
-void OrderDesk::on_session(VenueSession session) noexcept {
-  store_word(state_, VENUE_SESSION, static_cast<std::uint64_t>(session));
-  if (session == VenueSession::UP) {
-    next_token_ = std::max(next_token_, venue_->next_token());
-    settle();
-  } else if (settled_ && session != VenueSession::LOGGED_OFF) {
-    break_off();
-  } else if (settled_) {
-    settled_ = table_.open_orders() == 0;
-  }
-  tell_session(session);
-  store_figures();
-}
-
-void OrderDesk::break_off() noexcept {
-  settled_ = false;
-  for (OrderPlace place = 0; place < table_.places(); ++place) {
-    const OpenOrder& order = table_.at(place);
-    if (!order.in_use() || !unanswered(order) || order.state == OrderState::UNKNOWN) continue;
-    change(place, [](OpenOrder& changed) { changed.state = OrderState::UNKNOWN; });
-    stats_.unknown.add();
-    tell(place, UpdateKind::UNKNOWN, IntentAction::NONE);
-  }
-}
-
-// Everything that the venue did is replayed: what is still unanswered never reached it.
-void OrderDesk::settle() noexcept {
-  for (OrderPlace place = 0; place < table_.places(); ++place) {
-    if (table_.at(place).in_use()) settle_order(place);
-  }
-  settled_ = true;
-  if (!inherited_) tell_inheritance();
-  inherited_ = true;
-}
-
-void OrderDesk::settle_order(OrderPlace place) noexcept {
-  const OpenOrder& order = table_.at(place);
-  if (order.replacing && order.partner != NO_PLACE) return;  // settled with the one that it was to replace
-  if (order.partner != NO_PLACE) {
-    const OrderPlace replacement = order.partner;
-    schema::OrderUpdate ignored = take_off_replacement(place);
-    publish_gone(ignored, replacement, order.account);
-  }
-  if (!order.accepted) {
-    stats_.ignored.add();
-    schema::OrderUpdate update = update_of(place, UpdateKind::IGNORED);
-    update.mutate_action(IntentAction::NEW);
-    update.mutate_order_state(OrderState::DEAD);
-    update.mutate_leaves_quantity(0);
-    const AccountPlace account = order.account;
-    remove(place);
-    return publish_gone(update, place, account);
-  }
-  if (order.cancel_sent) {
-    stats_.ignored.add();
-    if (order.cancel_wanted) ++cancels_due_;
-    change(place, [](OpenOrder& changed) {
-      changed.cancel_sent = false;
-      changed.state = OrderState::LIVE;
-    });
-    return tell(place, UpdateKind::IGNORED, IntentAction::CANCEL);
-  }
-  if (order.state == OrderState::UNKNOWN) {
-    change(place, [](OpenOrder& changed) { changed.state = OrderState::LIVE; });
-    table_.publish(place, accounts_.at(order.account).instrument_id, updates_.sequence());
-  }
-}
-
-void OrderDesk::tell_inheritance() noexcept {
-  for (OrderPlace place = 0; place < table_.places(); ++place) {
-    if (table_.at(place).in_use()) tell(place, UpdateKind::FOREIGN, IntentAction::NONE);
-  }
-  for (AccountPlace place = 0; place < accounts_.size(); ++place) tell_position(place);
 }
 
 }  // namespace hft::feedd

@@ -1,4 +1,4 @@
-// What we send. desk_events.cpp: what the venue says; desk_updates.cpp: what we tell.
+// What we send. desk_events.cpp: what the venue says; desk_session.cpp: its session; desk_updates.cpp: what we tell.
 #include "gateway/orders/order_desk.hpp"
 
 #include "gateway/orders/client_id.hpp"
@@ -45,6 +45,7 @@ unsigned OrderDesk::poll(std::uint64_t now_ns) noexcept {
 void OrderDesk::attach(std::uint64_t intents_generation) noexcept {
   intents_generation_ = intents_generation;
   table_.set_intents_generation(intents_generation);
+  queue_tags_[queues_++ % QUEUES_REMEMBERED] = queue_tag(intents_generation);
 }
 
 RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const noexcept {
@@ -62,10 +63,10 @@ RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const no
   return order.accepted ? RefusalReason::NONE : RefusalReason::ORDER_BUSY;
 }
 
-RefusalReason OrderDesk::send(const schema::OrderIntent& intent, const OrderTimes& times,
+RefusalReason OrderDesk::send(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                               schema::OrderUpdate& out) noexcept {
   switch (intent.action()) {
-    case IntentAction::NEW: return send_new(intent, times, out);
+    case IntentAction::NEW: return send_new(intent, sender, times, out);
     case IntentAction::REPLACE: return send_replace(intent, times, out);
     case IntentAction::CANCEL: return send_cancel(intent, times, out);
     case IntentAction::NONE: break;
@@ -73,14 +74,14 @@ RefusalReason OrderDesk::send(const schema::OrderIntent& intent, const OrderTime
   return RefusalReason::MALFORMED_INTENT;
 }
 
-OpenOrder OrderDesk::order_of(const schema::OrderIntent& intent, const OrderTimes& times,
+OpenOrder OrderDesk::order_of(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                               AccountPlace account) const noexcept {
   OpenOrder order;
+  order.intents_generation = sender == Sender::QUEUE ? intents_generation_ : 0;
+  order.queue_tag = queue_tag(order.intents_generation);
   order.token = next_token_;
   order.account = account;
   order.order_id = intent.order_id();
-  order.intents_generation = intents_generation_;
-  order.queue_tag = queue_tag(intents_generation_);
   order.intent_id = intent.intent_id();
   order.intent_sequence = intent.sequence();
   order.epoch = intent.epoch();
@@ -102,17 +103,24 @@ bool post_only(const OpenOrder& order) noexcept {
   return (static_cast<unsigned>(order.flags) & static_cast<unsigned>(schema::IntentFlags::POST_ONLY)) != 0;
 }
 
+// Long is what we own and have not offered yet.
+bool sells_short(const OpenOrder& order, const Account& account) noexcept {
+  const WideInt owned = static_cast<WideInt>(account.position) - account.open_sell_quantity;
+  return !order.buys() && owned < static_cast<WideInt>(order.quantity);
+}
+
 }  // namespace
 
-RefusalReason OrderDesk::send_new(const schema::OrderIntent& intent, const OrderTimes& times,
+RefusalReason OrderDesk::send_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                                   schema::OrderUpdate& out) noexcept {
   if (table_.full()) return RefusalReason::TABLE_FULL;
   const AccountPlace account = accounts_.by_instrument(intent.instrument_id());
-  const OpenOrder order = order_of(intent, times, account);
+  const OpenOrder order = order_of(intent, sender, times, account);
   const VenueOrder message{order.token,
                            order.side,
                            order.time_in_force,
                            post_only(order),
+                           sells_short(order, accounts_.at(account)),
                            static_cast<std::uint32_t>(order.quantity),
                            order.price,
                            accounts_.at(account).symbol,
@@ -136,7 +144,7 @@ RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const O
   if (table_.full()) return RefusalReason::TABLE_FULL;
   const OrderPlace old_place = table_.by_order_id(intent.replaced_order_id());
   const OpenOrder& old = table_.at(old_place);
-  OpenOrder order = order_of(intent, times, old.account);
+  OpenOrder order = order_of(intent, Sender::QUEUE, times, old.account);
   order.replacing = true;
   order.filled = old.filled;
   order.quantity = old.filled + intent.quantity();

@@ -13,12 +13,14 @@
 // Silence has a meaning (OUCH 5.0): a cancel or replace of a dead order is never answered, so what waits for one goes
 // with the order. One thread: the gateway's.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 
 #include "feedd/ring.hpp"
 #include "gateway/fence_watch.hpp"
 #include "gateway/orders/accounts.hpp"
+#include "gateway/orders/client_id.hpp"
 #include "gateway/orders/desk_stats.hpp"
 #include "gateway/orders/fill_log.hpp"
 #include "gateway/orders/open_orders.hpp"
@@ -27,6 +29,9 @@
 #include "runtime/config.hpp"
 
 namespace hft::feedd {
+
+// Who decided an order: a strategy through the queue, or the gateway at a person's word (position_closer.hpp).
+enum class Sender : std::uint8_t { QUEUE, GATEWAY };
 
 struct DeskRegions {
   Region& state;      // gateway.state
@@ -37,6 +42,7 @@ struct DeskRegions {
 class OrderDesk final : public VenueListener {
  public:
   static constexpr std::uint64_t CANCEL_RETRY_NS = 1'000'000'000;
+  static constexpr std::size_t QUEUES_REMEMBERED = 64;
   static constexpr unsigned CANCELS_A_POLL = 64;
 
   // Regions, `updates` and `stats` outlive the desk.
@@ -60,7 +66,7 @@ class OrderDesk final : public VenueListener {
   // What a CANCEL or REPLACE refers to.
   [[nodiscard]] schema::RefusalReason refers_well(const schema::OrderIntent& intent) const noexcept;
   // Puts a checked intent on the wire. SOCKET_FULL, TABLE_FULL: nothing happened. `out` is what to answer.
-  schema::RefusalReason send(const schema::OrderIntent& intent, const OrderTimes& times,
+  schema::RefusalReason send(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                              schema::OrderUpdate& out) noexcept;
   // Publishes what the last send filled in.
   void answer(schema::OrderUpdate& update, const schema::OrderIntent& intent, std::uint64_t sent_ns) noexcept;
@@ -85,13 +91,13 @@ class OrderDesk final : public VenueListener {
 
  private:
   // order_desk.cpp: what we send
-  schema::RefusalReason send_new(const schema::OrderIntent& intent, const OrderTimes& times,
+  schema::RefusalReason send_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                                  schema::OrderUpdate& out) noexcept;
   schema::RefusalReason send_replace(const schema::OrderIntent& intent, const OrderTimes& times,
                                      schema::OrderUpdate& out) noexcept;
   schema::RefusalReason send_cancel(const schema::OrderIntent& intent, const OrderTimes& times,
                                     schema::OrderUpdate& out) noexcept;
-  [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, const OrderTimes& times,
+  [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                                    AccountPlace account) const noexcept;
   OrderPlace add(const OpenOrder& order) noexcept;
   void part(OrderPlace place) noexcept;
@@ -110,9 +116,14 @@ class OrderDesk final : public VenueListener {
   void cancel_answered(const VenueEvent& event, schema::UpdateKind kind) noexcept;
   void changed(const VenueEvent& event, schema::UpdateKind kind) noexcept;
   OrderPlace adopt(const VenueEvent& event, std::uint64_t filled) noexcept;
+  [[nodiscard]] OrderPlace place_of(const VenueEvent& event) noexcept;
+  [[nodiscard]] bool from_here(const OrderOrigin& origin) const noexcept;
+  void never_arrived(OrderPlace place) noexcept;
   void end(OrderPlace place, schema::UpdateKind kind, const VenueEvent& event) noexcept;
   void drop_replacement(OrderPlace place) noexcept;
   schema::OrderUpdate take_off_replacement(OrderPlace place) noexcept;
+
+  // desk_session.cpp: what a session's end and a replay mean for what is open
   void break_off() noexcept;
   void settle() noexcept;
   void settle_order(OrderPlace place) noexcept;
@@ -148,6 +159,8 @@ class OrderDesk final : public VenueListener {
   FillLog fills_;
   MessageBucket bucket_;
   std::uint64_t intents_generation_ = 0;
+  std::array<std::uint64_t, QUEUES_REMEMBERED> queue_tags_{};  // of the last queues that this gateway was attached to
+  std::size_t queues_ = 0;
   std::uint64_t orders_sent_ = 0;
   std::uint64_t cancels_sent_ = 0;
   std::uint32_t next_token_ = 1;
@@ -155,9 +168,11 @@ class OrderDesk final : public VenueListener {
   std::uint32_t cancels_due_ = 0;
   std::uint32_t cancel_cursor_ = 0;
   OrderPlace last_sent_ = NO_PLACE;
-  bool settled_ = false;     // UP was reached since the start, or since the session broke
-  bool inherited_ = false;   // UP was reached since the start
-  bool lost_track_ = false;  // a fill or break that belongs to nothing we know: positions are not to be trusted
+  bool settled_ = false;    // UP was reached since the start, or since the session broke
+  bool inherited_ = false;  // UP was reached since the start
+  // Somebody else trades on this account, or a fill or break belongs to nothing we know: positions are not to be
+  // trusted. Until the next start, which reads the venue's stream from its beginning.
+  bool lost_track_ = false;
 };
 
 }  // namespace hft::feedd

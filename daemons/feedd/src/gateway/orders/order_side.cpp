@@ -21,12 +21,15 @@ OrderSide::OrderSide(OrderParts& parts, Region& state, RingWriter<schema::OrderU
       updates_(updates),
       clock_(clock),
       desk_({state, parts.positions, parts.orders}, updates, parts.config, std::move(parts.venue), parts.stats, clock),
-      keeper_(parts.config.risk, parts.board, parts.feed_heard_ns, desk_) {}
+      keeper_(parts.config.risk, parts.board, parts.feed_heard_ns, desk_),
+      closer_(desk_, keeper_) {}
 
 unsigned OrderSide::work(const FenceSnapshot& seen, std::uint64_t close_reason, std::uint64_t now_ns) noexcept {
-  const bool shut = fence_refusal(seen, now_ns) != RefusalReason::NONE;
-  obey_fence(shut, close_reason, now_ns);
+  const RefusalReason refusal = fence_refusal(seen, now_ns);
+  obey_fence(refusal != RefusalReason::NONE, close_reason, now_ns);
   obey_commands(now_ns);
+  if (closer_.busy() && shut_) closer_.give_up(refusal);
+  tell_closed();
   keeper_.look_around(now_ns);
   if (keeper_.refresh_limits()) tell_limits();
   return desk_.poll(now_ns);
@@ -88,10 +91,18 @@ void OrderSide::obey_commands(std::uint64_t now_ns) noexcept {
         break;
       case schema::CommandScope::ALL: desk_.cancel_everything(now_ns); break;
     }
+    if (request.close_positions) closer_.begin(request, now_ns);
   }
   if (ticket_ == 0 || desk_.cancels_due() != 0) return;
   store_word(state_, CANCEL_ALL_DONE, ticket_);
   ticket_ = 0;
+}
+
+void OrderSide::tell_closed() noexcept {
+  if (closer_.done() == closed_told_) return;
+  closed_told_ = closer_.done();
+  store_word(state_, FLATTEN_REFUSAL, static_cast<std::uint64_t>(closer_.refusal()));
+  store_word(state_, FLATTEN_DONE, closed_told_);
 }
 
 RefusalReason OrderSide::refusal(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {

@@ -7,6 +7,7 @@
 #include "feedd/commands.hpp"
 #include "gateway/fence_watch.hpp"
 #include "gateway/orders/order_desk.hpp"
+#include "gateway/orders/position_closer.hpp"
 #include "gateway/risk/gate_keeper.hpp"
 
 namespace hft::feedd {
@@ -45,6 +46,7 @@ class OrderSide {
   [[nodiscard]] schema::RefusalReason refusal(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
   [[nodiscard]] OrderDesk& desk() noexcept { return desk_; }
   [[nodiscard]] GateKeeper& keeper() noexcept { return keeper_; }
+  [[nodiscard]] PositionCloser& closer() noexcept { return closer_; }
 
   void attach(std::uint64_t intents_generation) noexcept;
   void set_limits(const Region& limits) noexcept { keeper_.set_limits(limits); }
@@ -55,6 +57,7 @@ class OrderSide {
   void obey_fence(bool shut, std::uint64_t close_reason, std::uint64_t now_ns) noexcept;
   void tell_shut(bool shut, std::uint64_t now_ns) noexcept;
   void obey_commands(std::uint64_t now_ns) noexcept;
+  void tell_closed() noexcept;
   void tell_limits() noexcept;
 
   Region& state_;
@@ -62,12 +65,14 @@ class OrderSide {
   Clock clock_;
   OrderDesk desk_;
   GateKeeper keeper_;
+  PositionCloser closer_;
   CommandsView commands_;
   std::uint64_t last_intent_id_ = 0;  // of the queue that is attached
   std::uint64_t last_order_id_ = 0;
   std::uint64_t next_cancel_all_ns_ = 0;
-  std::uint64_t ticket_ = 0;  // of the last command, until it is obeyed
-  bool shut_ = true;          // at birth nothing may go out
+  std::uint64_t ticket_ = 0;       // of the last command, until it is obeyed
+  std::uint64_t closed_told_ = 0;  // flatten_done, as it was stored last
+  bool shut_ = true;               // at birth nothing may go out
   bool drained_told_ = true;
   bool logged_off_ = false;
 };

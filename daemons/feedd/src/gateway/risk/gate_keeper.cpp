@@ -56,6 +56,37 @@ RefusalReason GateKeeper::refusal(const schema::OrderIntent& intent, std::uint64
                       limits_.limits(), now_ns);
 }
 
+RefusalReason GateKeeper::closing_order(AccountPlace place, std::uint64_t now_ns, schema::OrderIntent& out) noexcept {
+  const Account& account = desk_.accounts().at(place);
+  if (account.instrument_id == 0) return RefusalReason::NOT_ALLOWED;
+  const bool read = read_board_entry(board_, account.instrument_id, entry_, BOARD_ATTEMPTS);
+  if (!read || mid_price(entry_) == 0) return RefusalReason::BOOK_INVALID;
+  const bool sells = account.position > 0;
+  const std::uint64_t price =
+      sells ? top_price(*entry_.bids(), entry_.bid_levels()) : top_price(*entry_.asks(), entry_.ask_levels());
+  out = {};
+  out.mutate_action(IntentAction::NEW);
+  out.mutate_instrument_id(account.instrument_id);
+  out.mutate_side(sells ? Side::SELL : Side::BUY);
+  out.mutate_time_in_force(schema::TimeInForce::IOC);
+  out.mutate_price(static_cast<std::int64_t>(price));
+  out.mutate_quantity(closing_quantity(account, price));
+  out.mutate_emit_ts_ns(now_ns);
+  return out.quantity() != 0 ? RefusalReason::NONE : RefusalReason::QUANTITY_LIMIT;
+}
+
+// What the limits allow in one order, whole lots where it is not the rest.
+std::uint64_t GateKeeper::closing_quantity(const Account& account, std::uint64_t price) const noexcept {
+  const RiskLimits& limits = limits_.limits();
+  const InstrumentCaps caps = limits_.instrument(account.instrument_id);
+  const auto held = static_cast<std::uint64_t>(account.position);
+  const std::uint64_t whole = account.position > 0 ? held : 0 - held;
+  const std::uint64_t allowed = std::min({limits.order_quantity_max, caps.order_quantity_max,
+                                          std::min(limits.order_notional_max, caps.order_notional_max) / price});
+  if (whole <= allowed) return whole;
+  return limits.lot == 0 ? 0 : allowed - allowed % limits.lot;
+}
+
 void GateKeeper::remember(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {
   desk_.bucket().spend();
   if (intent.action() == IntentAction::CANCEL) return;

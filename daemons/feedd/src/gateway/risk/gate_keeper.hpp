@@ -24,6 +24,9 @@ class GateKeeper {
 
   // NEW and REPLACE: the first "no" from NOT_ALLOWED on. A CANCEL is asked for its message alone.
   [[nodiscard]] schema::RefusalReason refusal(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
+  // An order towards flat: takes the touch, as large as one order may be; or why there can be none.
+  [[nodiscard]] schema::RefusalReason closing_order(AccountPlace place, std::uint64_t now_ns,
+                                                    schema::OrderIntent& out) noexcept;
   // It went out.
   void remember(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
   void set_limits(const Region& limits) noexcept { limits_.set_region(limits); }
@@ -42,6 +45,7 @@ class GateKeeper {
   [[nodiscard]] GateInstrument instrument_of(AccountPlace place, const schema::OrderIntent& intent,
                                              const schema::BoardEntry& entry, std::uint64_t now_ns) const noexcept;
   [[nodiscard]] GateAccount account_state(AccountPlace place, std::uint64_t now_ns) noexcept;
+  [[nodiscard]] std::uint64_t closing_quantity(const Account& account, std::uint64_t price) const noexcept;
   void find_names(std::uint64_t now_ns) noexcept;
   void mark_next() noexcept;
 

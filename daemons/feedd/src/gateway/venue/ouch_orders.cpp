@@ -10,7 +10,12 @@ constexpr char NO = 'N';
 constexpr char CONTINUOUS_MARKET = 'N';
 constexpr std::string_view POST_ONLY = "P";
 
-char side_code(schema::Side side) noexcept { return side == schema::Side::BUY ? 'B' : 'S'; }
+constexpr char BUY = 'B', SELL = 'S', SELL_SHORT = 'T';
+
+char side_code(const VenueOrder& order) noexcept {
+  if (order.side == schema::Side::BUY) return BUY;
+  return order.short_sale ? SELL_SHORT : SELL;
+}
 
 char lifetime_code(schema::TimeInForce time) noexcept {
   return time == schema::TimeInForce::IOC ? IMMEDIATE_OR_CANCEL : DAY;
@@ -63,7 +68,7 @@ OuchOrders::OuchOrders(const GatewayConfig& config) noexcept {
 Bytes OuchOrders::enter(const VenueOrder& order) noexcept {
   ouch50::EnterOrder& message = enter_.message;
   message.user_ref.set(order.token);
-  message.side = side_code(order.side);
+  message.side = side_code(order);
   message.quantity.set(order.quantity);
   message.symbol.raw = order.symbol;
   message.price_e4.set(order.price);

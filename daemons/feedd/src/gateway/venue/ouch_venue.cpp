@@ -65,7 +65,13 @@ bool OuchVenue::on_message(std::uint64_t sequence, Bytes message, std::uint64_t 
   stats_.of_type(message[0]).add();
   stats_.unknown_codes.add(decoded_.unknown_code);
   stats_.cut_appendages.add(decoded_.appendage_cut);
-  if (decoded_.meaning == OuchMeaning::EVENT) on_event(read_ts_ns);
+  if (decoded_.meaning == OuchMeaning::EVENT) {
+    if (repeated_.again(message)) {
+      stats_.repeated.add();
+      return true;
+    }
+    on_event(read_ts_ns);
+  }
   if (decoded_.meaning == OuchMeaning::NEXT_TOKEN) on_next_token(sequence);
   return true;
 }

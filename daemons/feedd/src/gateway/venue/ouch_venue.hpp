@@ -14,6 +14,7 @@
 #include "gateway/venue.hpp"
 #include "gateway/venue/ouch_events.hpp"
 #include "gateway/venue/ouch_orders.hpp"
+#include "gateway/venue/repeated_messages.hpp"
 #include "gateway/venue/soup_client.hpp"
 #include "ingest/trading_day.hpp"
 
@@ -53,6 +54,7 @@ class OuchVenue final : public Venue, private SoupSink {
   OuchOrders orders_;
   SoupClient client_;
   OuchMessage decoded_;
+  RepeatedMessages repeated_;
   VenueListener* listener_ = nullptr;  // while it is polled or logs off
   std::uint64_t now_ns_ = 0;
   std::uint64_t asked_ns_ = 0;

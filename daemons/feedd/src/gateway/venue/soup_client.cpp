@@ -38,6 +38,7 @@ SoupClient::SoupClient(const GatewayConfig& config, std::string_view password, V
       heartbeat_ns_(config.heartbeat_ns),
       silence_ns_(config.silence_ns),
       login_timeout_ns_(config.login_timeout_ns),
+      steady_ns_(config.reconnect_ns_max),
       stats_(stats),
       clock_(clock),
       stream_(clock),
@@ -97,7 +98,7 @@ SendResult SoupClient::send(VenueRequest kind, Bytes packet, std::uint64_t now_n
 
 void SoupClient::replay_is_complete(SoupSink& sink) noexcept {
   if (session_ != VenueSession::REPLAYING) return;
-  backoff_.reset();
+  up_ns_ = clock_();
   change(VenueSession::UP, sink);
 }
 
@@ -136,12 +137,14 @@ void SoupClient::tell(SoupSink& sink) noexcept {
   sink.on_session(session_);
 }
 
-// Without telling: nobody listens while sending.
+// Without telling: nobody listens while sending. A session that is lost as soon as it is up leaves the pauses long: two
+// clients of one account, who throw each other out, would else do so as often as they can.
 void SoupClient::lose(SessionBreak reason, std::uint64_t now_ns) noexcept {
   stream_.close();
   hanging_up_ = false;
   if (session_ == VenueSession::LOGGED_OFF) return;  // we were leaving anyway
   stats_.breaks[static_cast<std::size_t>(reason)].add();
+  if (session_ == VenueSession::UP && is_over(up_ns_, steady_ns_, now_ns)) backoff_.reset();
   retry_ns_ = now_ns + (needs_people(reason) ? backoff_.longest_ns() : backoff_.next_ns());
   session_ = VenueSession::DOWN;
 }

@@ -86,6 +86,7 @@ class SoupClient {
 
   const Endpoint venue_;
   const std::uint64_t heartbeat_ns_, silence_ns_, login_timeout_ns_;
+  const std::uint64_t steady_ns_;  // a session that has been UP for that long was a good one
   VenueStats& stats_;
   TcpStream::Clock clock_;
   TcpStream stream_;
@@ -111,6 +112,7 @@ class SoupClient {
   std::uint64_t heard_ns_ = 0;
   std::uint64_t sent_ns_ = 0;
   std::uint64_t progress_ns_ = 0;  // of the replay
+  std::uint64_t up_ns_ = 0;        // when it was UP last
   std::uint64_t goodbye_ns_ = 0;   // then we close ourselves
   std::uint64_t read_ts_ns_ = 0;
 };

@@ -47,6 +47,7 @@ void VenueStats::declare(StatsRegistry& registry) {
   registry.counter(cut_appendages, "feedd_venue_cut_appendages_total", "messages");
   registry.counter(replayed, "feedd_venue_replayed_messages_total", "messages");
   registry.counter(duplicates, "feedd_venue_duplicate_messages_total", "messages");
+  registry.counter(repeated, "feedd_venue_repeated_messages_total", "messages");
   registry.counter(server_heartbeats, "feedd_venue_server_heartbeats_total", "packets");
   registry.counter(debug_packets, "feedd_venue_debug_packets_total", "packets");
   registry.counter(unsequenced_packets, "feedd_venue_unsequenced_packets_total", "packets");

@@ -45,7 +45,7 @@ struct VenueStats {
   std::array<Counter, VENUE_REQUESTS> would_block;
   std::array<Counter, ouch50::MESSAGE_TYPES.size()> messages;  // by type, in the order of MESSAGE_TYPES
   Counter unknown_messages, short_messages, unknown_codes, cut_appendages;
-  Counter replayed, duplicates;
+  Counter replayed, duplicates, repeated;
   Counter server_heartbeats, debug_packets, unsequenced_packets;
   Counter received_bytes, partial_writes;
 
