@@ -59,6 +59,7 @@ class Machine:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
+        self._gone = False
         begin = time.monotonic()
         try:
             self._socket = self._connected(path)
@@ -93,6 +94,8 @@ class Machine:
 
     def run(self, *words: str, timeout_s: float = 180.0, text: str = "") -> Done:
         """As root, in system.slice."""
+        if self._gone:
+            raise MachineError(f"{' '.join(words)}: not asked, the machine is gone")
         self._socket.settimeout(timeout_s + 30)
         request = {"words": words, "input": text, "timeout_s": timeout_s}
         self._socket.sendall(json.dumps(request).encode() + b"\n")
@@ -101,6 +104,7 @@ class Machine:
         except TimeoutError:
             line = ""
         if not line:
+            self._gone = True
             raise MachineError(f"{' '.join(words)}: the machine is gone\n{self.last_words()}")
         return Done(**json.loads(line))
 

@@ -95,11 +95,12 @@ def test_a_hot_thread_is_alone_on_its_core(suite: Machine) -> None:
     for name, core in HOT.items():
         status = suite.read(f"/proc/self/task/../../{feedd[name]}/status")
         assert re.search(rf"^Cpus_allowed_list:\s*{core}$", status, re.MULTILINE), name
-    running = suite.must("ps", "-eLo", "psr=,pid=,comm=,class=", "--no-headers").splitlines()
+    running = [line.split(None, 3) for line in suite.must("ps", "-eLo", "psr=,pid=,ppid=,comm=").splitlines()]
+    kernel = {"2"}  # kthreadd, parent of all of the kernel's own
     programs = {
         (int(core), name)
-        for core, pid, name, _ in (line.split(None, 3) for line in running)
-        if int(core) in ISOLATED and suite.run("test", "-s", f"/proc/{pid}/cmdline").code == 0
+        for core, pid, parent, name in running
+        if int(core) in ISOLATED and not {pid, parent} & kernel
     }
     assert programs == {(core, name) for name, core in HOT.items()}
 
