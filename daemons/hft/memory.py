@@ -123,8 +123,8 @@ def reserve(pool: Pool, wanted: int) -> str:
     raise MemoryRefusedError(
         f"asked for {wanted} huge pages of 2 MB{where} ({wanted * 2} MB), the kernel gave {reserved} "
         f"({pool.free()} free) in {ATTEMPTS} tries with compaction; {_free_megabytes(pool.root)} MB of memory are "
-        "free. Reserve them at boot (hugepagesz=2M hugepages=N, `hft tune render`), lower feedd.capacity, or end what takes "
-        "the memory"
+        "free. Reserve them at boot (hugepagesz=2M hugepages=N, `hft tune render`), lower feedd.capacity, or end what "
+        "takes the memory"
     )
 
 

@@ -19,7 +19,9 @@ def _swap(subject: Subject) -> Verdict:
 
 
 def _transparent(subject: Subject) -> Verdict:
-    if "transparent_hugepage" not in subject.tree.names("/sys/kernel/mm"):  # PREEMPT_RT kernels are built without
+    if "transparent_hugepage" not in subject.tree.names(
+        "/sys/kernel/mm"
+    ):  # PREEMPT_RT kernels are built without
         return Verdict("never or madvise", "not in this kernel", True)
     text = subject.tree.text("/sys/kernel/mm/transparent_hugepage/enabled")
     found = re.search(r"\[(\w+)\]", text)
