@@ -5,6 +5,7 @@ Standard library only. A command is {"words": [...], "input": text, "timeout_s":
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import time
@@ -24,6 +25,13 @@ def answer(request: dict) -> dict:
     return {"code": done.returncode, "out": done.stdout, "error": done.stderr}
 
 
+def send(port: io.RawIOBase, reply: dict) -> None:
+    """A raw write may take a part: virtio's console takes 32 KB at once."""
+    rest = json.dumps(reply).encode() + b"\n"
+    while rest:
+        rest = rest[port.write(rest) or 0 :]
+
+
 def main() -> None:
     with PORT.open("r+b", buffering=0) as port:
         port.write(b'{"ready": true}\n')
@@ -35,7 +43,7 @@ def main() -> None:
             line += piece
             while b"\n" in line:
                 request, _, line = line.partition(b"\n")
-                port.write(json.dumps(answer(json.loads(request))).encode() + b"\n")
+                send(port, answer(json.loads(request)))
 
 
 if __name__ == "__main__":
