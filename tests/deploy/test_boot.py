@@ -294,7 +294,7 @@ def test_a_drop_in_overrides_a_unit(house: House) -> None:
         assert house.start() != 0
         assert "the site says no" in house.journal("hft-preflight.service")
     finally:
-        house.must("rm", path)
+        house.must("rm", "-r", str(Path(path).parent))
         house.must("systemctl", "daemon-reload")
 
 
