@@ -214,7 +214,11 @@ class OrderWorld:
             return not self.ledger.live and (gateway is None or gateway["open_orders"] == 0)
 
         wait_until(
-            nothing_open, lambda: f"nothing rests: {len(self.ledger.live)} {self.suite.status()}", SETTLE_S
+            nothing_open,
+            lambda: (
+                f"nothing rests: {len(self.ledger.live)} {self.suite.gateway()} {self.suite.try_ask('status')}"
+            ),
+            SETTLE_S,
         )
 
     def judge(self, shut_ns: int, *, feedd_died: bool = False) -> None:
