@@ -35,7 +35,7 @@ DIRECTORIES = {
     "recorder": ("hft-recorder", "hft", 0o750),
     "operator": ("hft-watchd", "hft-operators", 0o2750),
 }
-ROOT_MODE = 0o751
+ROOT_UID, ROOT_MODE = 0, 0o751
 
 
 class MemoryRefusedError(Exception):
@@ -110,14 +110,15 @@ def reserve(pool: Pool, wanted: int) -> str:
     if not pool.directory.is_dir():
         raise MemoryRefusedError(f"{pool.directory}: not there: this kernel has no 2 MB huge pages{where}")
     before = pool.reserved()
+    reserved = before
     for attempt in range(ATTEMPTS):
-        if (reserved := pool.reserved()) >= wanted:
-            return f"{reserved} huge pages{where}, {pool.free()} free ({wanted} wanted, {before} were there)"
+        if reserved >= wanted:
+            break
         if attempt:
             pool.compact()
             time.sleep(PAUSE_S)
         pool.ask_for(wanted)
-    reserved = pool.reserved()
+        reserved = pool.reserved()
     if reserved >= wanted:
         return f"{reserved} huge pages{where}, {pool.free()} free ({wanted} wanted, {before} were there)"
     raise MemoryRefusedError(
@@ -155,15 +156,21 @@ def require_huge_pages(directory: Path, mountinfo: str, named: str) -> None:
 
 def make_directories(directory: Path) -> None:
     """`directory` and those below it, with their owners and modes. Raises OSError, KeyError."""
-    _make(directory, 0, grp.getgrnam("hft").gr_gid, ROOT_MODE)
+    _make(directory, ROOT_UID, grp.getgrnam("hft").gr_gid, ROOT_MODE)
     for name, (user, group, mode) in DIRECTORIES.items():
         _make(directory / name, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid, mode)
 
 
 def _make(path: Path, uid: int, gid: int, mode: int) -> None:
-    path.mkdir(mode=0o700, exist_ok=True)
-    os.chown(path, uid, gid, follow_symlinks=False)
-    path.chmod(mode)  # after chown, which takes the setgid bit away
+    """Never through a link: /dev/shm is anybody's, and this is root."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, mode)  # after fchown, which takes the setgid bit away
+    finally:
+        os.close(descriptor)
 
 
 def _refuse(code: int, problem: str) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hft import memory
 from hft.memory import MemoryRefusedError, Pool, require_huge_pages, reserve
 
 MOUNTS = """\
@@ -90,3 +94,26 @@ def test_the_directory_must_be_on_pages_of_2_mb() -> None:
         require_huge_pages(Path("/dev/hugepages/other"), MOUNTS, "/dev/hugepages/other")
     with pytest.raises(MemoryRefusedError, match=r"is on devtmpfs \(/dev\).*allow_small"):
         require_huge_pages(Path("/dev/shm/hft"), MOUNTS, "/dev/shm/hft")
+
+
+def test_directories_are_made_with_owners_and_modes_and_never_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me, mine = os.getuid(), os.getgid()
+    monkeypatch.setattr(memory.pwd, "getpwnam", lambda _name: SimpleNamespace(pw_uid=me))
+    monkeypatch.setattr(memory.grp, "getgrnam", lambda _name: SimpleNamespace(gr_gid=mine))
+    monkeypatch.setattr(memory, "ROOT_UID", me)
+    made = tmp_path / "hft"
+    for _ in range(2):  # the second time nothing changes
+        memory.make_directories(made)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (made, *made.iterdir())}
+        assert modes == {"hft": 0o751, "operator": 0o2750} | dict.fromkeys(
+            ("feedd", "braind", "watchd", "recorder"), 0o750
+        )
+    somebody_s = tmp_path / "elsewhere"
+    somebody_s.mkdir(mode=0o700)
+    link = tmp_path / "link"
+    link.symlink_to(somebody_s)
+    with pytest.raises(OSError, match="link"):
+        memory.make_directories(link)
+    assert (stat.S_IMODE(somebody_s.stat().st_mode), list(somebody_s.iterdir())) == (0o700, [])

@@ -19,14 +19,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import standin
+from trader import BoardOutlet
 
-from hft.layout.dtypes import BOARD_ENTRY, GATEWAY_ORDER, IntentAction, RegionKind, Side, TimeInForce
-from hft.regions import Region, RegionError, monotonic_ns, read_board_entry
+from hft.layout.dtypes import GATEWAY_ORDER, IntentAction, RegionKind, Side, TimeInForce
+from hft.regions import Region, RegionError, monotonic_ns
 
 INTENTS_A_ROUND = int(os.environ.get("HFT_TEST_BURST", "2"))
-FLEETING = (
-    "HFT_TEST_FLEETING" in os.environ
-)  # every intent is a new order that does not rest, so that most of them pass
+# Every intent is a new order that does not rest, so that most of them pass.
+FLEETING = "HFT_TEST_FLEETING" in os.environ
 INSTRUMENTS = 4  # ids 1 … 4
 TICK = 100
 _NEW, _CANCEL, _REPLACE = (
@@ -34,15 +34,12 @@ _NEW, _CANCEL, _REPLACE = (
 )
 
 
-class Quoter(standin.Outlet):
+class Quoter(BoardOutlet):
     """`pushed` counts rounds: a loop that waits for a book is not stalled."""
 
     def __init__(self, run: str, queue: Region) -> None:
         super().__init__(run, queue)
-        self._directory = run
         self._random = random.Random(queue.generation)
-        self._board: Region | None = None
-        self._entry = np.zeros(1, BOARD_ENTRY)
         self._orders: Region | None = None
         self._written: BinaryIO | None = None
         if directory := os.environ.get("HFT_TEST_INTENTS"):
@@ -106,17 +103,6 @@ class Quoter(standin.Outlet):
         records = self._orders.records(GATEWAY_ORDER)
         used = np.flatnonzero(records["state"])
         return records[self._random.choice(used)].copy() if len(used) else None
-
-    def _looked(self) -> bool:
-        if self._board is None or self._board.retired:
-            try:
-                self._board = Region.open(
-                    f"{self._directory}/feedd/market.board", int(RegionKind.MARKET_BOARD)
-                )
-            except RegionError:
-                return False
-        found = read_board_entry(self._board, int(self._intent["instrument_id"][0]), self._entry)
-        return found and bool(self._entry[0]["bid_levels"]) and bool(self._entry[0]["ask_levels"])
 
 
 if __name__ == "__main__":

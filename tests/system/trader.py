@@ -21,14 +21,33 @@ from hft.regions import Region, RegionError, read_board_entry
 TAKES_EVERY = 10
 
 
-class Trader(standin.Outlet):
-    """One instrument. `pushed` counts rounds, too: a loop that waits for a book is not stalled."""
+class BoardOutlet(standin.Outlet):
+    """Sees the book of the instrument that its intent names."""
 
     def __init__(self, run: str, queue: Region) -> None:
         super().__init__(run, queue)
         self._directory = run
         self._board: Region | None = None
         self._entry = np.zeros(1, BOARD_ENTRY)
+
+    def _looked(self) -> bool:
+        """Whether there is a book of two sides; it is in `_entry` then."""
+        if self._board is None or self._board.retired:
+            try:
+                self._board = Region.open(
+                    f"{self._directory}/feedd/market.board", int(RegionKind.MARKET_BOARD)
+                )
+            except RegionError:
+                return False
+        found = read_board_entry(self._board, int(self._intent["instrument_id"][0]), self._entry)
+        return found and bool(self._entry[0]["bid_levels"]) and bool(self._entry[0]["ask_levels"])
+
+
+class Trader(BoardOutlet):
+    """One instrument. `pushed` counts rounds, too: a loop that waits for a book is not stalled."""
+
+    def __init__(self, run: str, queue: Region) -> None:
+        super().__init__(run, queue)
         self._rounds = 0
 
     def push(self) -> None:
@@ -49,17 +68,6 @@ class Trader(standin.Outlet):
             )
             intent["price"], intent["quantity"] = ask if buys else bid, 10
         super().push()
-
-    def _looked(self) -> bool:
-        if self._board is None or self._board.retired:
-            try:
-                self._board = Region.open(
-                    f"{self._directory}/feedd/market.board", int(RegionKind.MARKET_BOARD)
-                )
-            except RegionError:
-                return False
-        found = read_board_entry(self._board, int(self._intent["instrument_id"][0]), self._entry)
-        return found and bool(self._entry[0]["bid_levels"]) and bool(self._entry[0]["ask_levels"])
 
 
 if __name__ == "__main__":
