@@ -98,7 +98,16 @@ def test_the_gateway_takes_limits_and_obeys_cancels_and_both_ledgers_agree(tradi
 
 
 def test_flatten_leaves_nothing_open_and_nothing_held(trading: Suite) -> None:
-    wait_until(lambda: orders(trading)["counted"]["positions"] > 0, "something is held")
+    def holds_under_a_pause() -> bool:
+        """The trader buys and sells in turn, and stops when as much rests as may."""
+        assert trading.ask("pause")["ok"]
+        if orders(trading)["counted"]["positions"] > 0:
+            return True
+        assert trading.ask("resume")["ok"]
+        assert trading.ask("cancel-all")["ok"]
+        return False
+
+    wait_until(holds_under_a_pause, "something is held")
     answer = trading.ask("flatten")
     assert (answer["code"], "flat, and paused" in answer["text"]) == ("done", True), answer
     assert (orders(trading)["open_orders"], orders(trading)["counted"]["positions"]) == (0, 0)
