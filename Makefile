@@ -54,9 +54,9 @@ kill-bench: ## how soon a frozen or killed braind is fenced and dead (200 repeti
 	@deploy/setup.sh test
 	@$(PYTHON) bench/kill_latency.py $(ARGS)
 
-soak: ## false kills while both cores are overloaded by other work: SECONDS (default 600)
+soak: ## false kills while both cores are overloaded by other work (ten minutes; ARGS="--seconds N")
 	@deploy/setup.sh test
-	@$(PYTHON) bench/overload_soak.py --seconds $${SECONDS:-600} $(ARGS)
+	@$(PYTHON) bench/overload_soak.py $(ARGS)
 
 simulate: ## long simulation of the monitor: HFT_SIMULATION_SEEDS lives (default 100000)
 	@deploy/setup.sh test

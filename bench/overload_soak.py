@@ -8,7 +8,7 @@ put right and armed again. A lapsed lease is counted apart: that is watchd being
 and which blames nobody; arming undoes it. The margin is what watchd measured in its passes: how long the loops were
 silent at most, and how far apart its own passes were, beside the deadlines.
 
-Exit code 1 when there was a false kill.
+Exit code 1 when there was a false kill, or when the suite was armed for less than half of the time.
 """
 
 from __future__ import annotations
@@ -179,6 +179,12 @@ def main() -> int:
             "margin_ms": soak.margin, "cores": os.cpu_count(), "load_after": os.getloadavg(),
         }  # fmt: skip
         options.json.write_text(json.dumps(document, indent=1) + "\n")
+    if soak.armed_s < options.seconds / 2 or not soak.orders:
+        print(
+            f"too little was armed to judge by: {soak.armed_s:.0f} of {options.seconds:.0f} s",
+            file=sys.stderr,
+        )
+        return 1
     return 1 if soak.kills else 0
 
 

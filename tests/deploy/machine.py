@@ -53,6 +53,7 @@ def base() -> Path:
     name = hashlib.sha256(" ".join(INSIDE).encode()).hexdigest()[:12]
     path = WORK / f"base-{name}"
     if not path.exists():
+        WORK.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(WORK / "base.new", ignore_errors=True)
         _host(
             "mmdebstrap",

@@ -26,6 +26,10 @@ def fill(ref: int, match: int, quantity: int = 100) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def replace(ref: int, original_ref: int, quantity: int = 100) -> dict[str, Any]:
+    return enter(ref, quantity, "replaced", type="U", original_ref=original_ref)
+
+
 def off(ref: int, quantity: int = 100) -> dict[str, Any]:
     return {"ns": 60, "what": "out", "type": "C", "user_ref": ref, "quantity": quantity, "reason": "U"}
 
@@ -62,6 +66,17 @@ def test_a_good_life_breaks_nothing_and_is_summed(tmp_path: Path) -> None:
 )
 def test_a_broken_promise_is_named(tmp_path: Path, lines: tuple[dict[str, Any], ...], word: str) -> None:
     assert word in "\n".join(judged(tmp_path, *lines).broken)
+
+
+def test_a_fill_told_after_the_replace_is_one_of_the_replacement(tmp_path: Path) -> None:
+    told_before = judged(tmp_path, enter(1), fill(1, 1, 40), replace(2, 1), off(2, 60))
+    told_after = judged(tmp_path, enter(1), replace(2, 1), replace(3, 2), fill(1, 1, 40), off(3, 60))
+    for ledger in (told_before, told_after):
+        assert ledger.broken == []
+        assert (ledger.accounts["ABC"].position, ledger.accounts["ABC"].open_buy, ledger.live) == (40, 0, {})
+    assert "had 60 shares open, and 61 were filled" in "\n".join(
+        judged(tmp_path, enter(1), fill(1, 1, 40), replace(2, 1), fill(2, 2, 61)).broken
+    )
 
 
 def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Limits:
 
 @dataclass
 class Order:
-    """As the messages have it. `open` is an amount of shares."""
+    """As the messages have it. `open` is an amount of shares; `heir` took them over."""
 
     ref: int
     symbol: str
@@ -43,6 +43,7 @@ class Order:
     executed: int
     client_id: str
     received_ns: int
+    heir: Order | None = None
 
     @property
     def sign(self) -> int:
@@ -154,6 +155,7 @@ class VenueLedger:
                 ref, old.symbol, old.side, line["price_e4"], shares, old.executed, client, line["ns"]
             )
             self._reduce(old, old.open)
+            old.heir = order
         self.orders[ref] = self.live[ref] = order
         self.accounts[order.symbol].change_open(order.sign, order.open)
         self._keeps_to_limits(order)
@@ -186,7 +188,7 @@ class VenueLedger:
             if line["state"] == "D":
                 self._take_off(order, order.open, line["ns"])
         elif kind in ("C", "D"):
-            self._take_off(order, line["quantity"], line["ns"])
+            self._take_off(order, 0 if order.heir else line["quantity"], line["ns"])
         elif kind == "E":
             self._execute(order, line)
         elif kind == "B":
@@ -198,12 +200,16 @@ class VenueLedger:
             order.price_e4 = line["price_e4"]
 
     def _execute(self, order: Order, line: dict[str, Any]) -> None:
+        """A fill from before a replace may be told after it came: the shares are missing from the replacement."""
         shares, price_e4, match = line["quantity"], line["price_e4"], line["match_number"]
         if match in self._matches:
             self.broken.append(f"match {match} was told twice")
+        filled = order
+        while order.heir:
+            order = order.heir
         if shares > order.open:
             self.broken.append(f"order {order.ref} had {order.open} shares open, and {shares} were filled")
-        self._matches[match] = (order, shares, price_e4)
+        self._matches[match] = (filled, shares, price_e4)
         self.fills += 1
         order.executed += shares
         self.accounts[order.symbol].trade(order.sign, shares, price_e4)
