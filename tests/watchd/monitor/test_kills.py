@@ -1,0 +1,164 @@
+"""A kill step by step, and what a starting watchd makes of what it finds, on a manual clock."""
+
+from __future__ import annotations
+
+from seen import noted, phase, reason
+from world import World
+
+from watchd.settings import Settings
+from watchd.states import Phase, SuiteState
+
+# -- kills --------------------------------------------------------------------------------------------------------
+
+
+def test_a_kill_closes_first_then_kills_braind_then_drains_then_latches() -> None:
+    world = World().armed()
+    world.run_ms(30)
+    assert world.gateway.open_orders == 5
+    answer = world.ask("kill", by="bob", reason="it looks wrong")
+    steps = answer["report"]["steps_us"]
+    assert list(steps) == ["braind_signalled", "braind_dead", "drained"]
+    assert (world.disk.record.state, world.disk.record.by, world.disk.record.detail) == (
+        SuiteState.KILLED,
+        "bob",
+        "it looks wrong",
+    )
+    assert world.feedd.alive, "feedd stays: it is the one that cancels"
+    assert [alert["event"] for alert in world.alerts] == ["killed"]
+
+
+def test_a_gateway_that_does_not_drain_is_killed_at_the_deadline_and_the_report_says_so() -> None:
+    world = World().armed()
+    world.run_ms(30)
+    world.gateway.slow_to_drain = True
+    report = world.ask("kill")["report"]
+    assert (report["drained"], report["open_orders"]) == (False, 5)
+    assert "drain_deadline" in report["steps_us"]
+    assert world.feedd is None or not world.feedd.alive
+
+
+def test_a_frozen_gateway_is_killed_after_the_drain_deadline() -> None:
+    world = World().armed()
+    world.feedd.loops[1].frozen = True
+    world.run_ms(2200)
+    assert world.feedd is None or not world.feedd.alive
+    assert phase(world) is Phase.KILLED
+
+
+def test_a_frozen_market_thread_costs_feedd_its_life_after_the_drain() -> None:
+    world = World().armed()
+    world.feedd.loops[0].frozen = True
+    world.run_ms(200)
+    assert world.feedd is None or not world.feedd.alive
+    assert phase(world) is Phase.KILLED
+
+
+def test_braind_s_own_veto_while_armed_is_a_kill() -> None:
+    world = World().armed()
+    world.braind_veto = 2
+    world.run_ms(20)
+    assert reason(world) == "braind_veto"
+
+
+def test_the_operator_s_veto_is_a_kill_from_any_state() -> None:
+    for world in (World().armed(), World().started()):
+        world.set_operator_veto()
+        world.run_ms(30)
+        assert (phase(world), reason(world), world.disk.record.uid) == (Phase.KILLED, "operator_veto", 1000)
+
+
+def test_the_veto_that_comes_with_a_request_is_the_same_kill_and_keeps_the_person_s_name() -> None:
+    world = World().armed()
+    world.send("kill", by="bob", reason="now")
+    world.run_ms(11)
+    world.set_operator_veto(pid=7)  # the pid of World.send's client
+    world.run_ms(200)
+    assert (reason(world), world.disk.record.by) == ("operator", "bob")
+    assert len(noted(world, "kill")) == 1
+
+
+def test_a_kill_while_killed_kills_whoever_came_since() -> None:
+    world = World().armed()
+    world.ask("kill")
+    world.run_ms(50)
+    world.start_braind()
+    world.run_ms(50)
+    assert world.braind.alive, "a killed suite may be started: braind observes"
+    world.ask("kill")
+    assert world.braind is None or not world.braind.alive
+
+
+def test_a_kill_on_a_full_disk_still_kills_and_is_written_when_the_disk_takes_it() -> None:
+    world = World().armed()
+    world.disk.full = True
+    answer = world.ask("kill")
+    assert answer["ok"]
+    assert (phase(world), world.monitor.ledger.durable) == (Phase.KILLED, False)
+    world.disk.full = False
+    world.run_ms(1100)
+    assert world.disk.record.state is SuiteState.KILLED
+
+
+def test_a_kill_that_the_disk_never_took_is_known_from_the_fence_page() -> None:
+    world = World(Settings(arm_on_start=True))
+    world.start_feedd()
+    world.start_watchd()
+    world.run_ms(50)
+    world.disk.full = True
+    world.ask("kill")
+    assert world.disk.record.state is SuiteState.DISARMED
+    world.disk.full = False
+    world.start_watchd()
+    world.start_braind()
+    world.run_ms(500)
+    assert (phase(world), reason(world), world.fence.token) == (Phase.KILLED, "operator", 0)
+
+
+def test_a_gateway_that_does_not_obey_the_armed_fence_is_a_kill() -> None:
+    world = World().armed()
+    world.run_ms(300)
+    world.gateway.generation += 1000
+    world.run_ms(20)
+    assert reason(world) == "gateway_mismatch"
+
+
+# -- start --------------------------------------------------------------------------------------------------------
+
+
+def test_armed_found_at_start_is_killed_and_so_is_the_braind_of_that_life() -> None:
+    world = World().armed()
+    old = world.braind
+    world.run_ms(5)
+    world.monitor = None  # SIGKILLed
+    world.run_ms(300, watchd_runs=False)
+    assert not world.gateway.fence_open
+    hidden, world.braind = world.braind, None  # not registered yet
+    world.start_watchd()
+    world.run_ms(100)
+    assert (phase(world), reason(world)) == (Phase.KILLED, "died_armed")
+    world.braind = hidden
+    world.run_ms(20)
+    assert not old.alive
+
+
+def test_a_missing_state_file_counts_as_killed() -> None:
+    world = World(state=None).started()
+    assert (phase(world), reason(world)) == (Phase.KILLED, "state_unreadable")
+    assert world.disk.record.state is SuiteState.KILLED
+    assert world.braind.alive
+
+
+def test_an_operator_s_veto_set_while_watchd_was_gone_is_a_kill_at_its_start() -> None:
+    world = World()
+    world.set_operator_veto()
+    world.started()
+    assert reason(world) == "operator_veto"
+
+
+def test_an_old_operator_s_veto_of_a_killed_suite_does_not_kill_again() -> None:
+    world = World().armed()
+    world.set_operator_veto()
+    world.run_ms(100)
+    world.start_watchd()
+    world.run_ms(100)
+    assert len(noted(world, "kill")) == 1
