@@ -7,7 +7,7 @@ the monitor's deadlines judge that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -37,6 +37,7 @@ def _word_indices(struct: str, wanted: type) -> list[int]:
 _LOOP_WORDS = dtype("LoopProgress").itemsize // 8
 _LOOP_INDICES = _word_indices("LoopProgress", LoopLook)
 _THREAD_ID = _word_index("LoopProgress", "thread_id")
+_PRODUCED = _word_index("LoopProgress", "produced")
 _GATEWAY_WORDS = dtype("GatewayState").itemsize // 8
 _GATEWAY_INDICES = _word_indices("GatewayState", GatewayLook)
 _CLOSED_TS_NS = RECORDS_OFFSET + 8 * _word_index("Fence", "closed_ts_ns")
@@ -116,15 +117,24 @@ class Eyes:
         intents = self._region("braind", "intents.ring")
         if "braind" in registered and intents is not None and not intents.retired:
             view.intents_generation, view.braind_veto = intents.generation, intents.veto
-        offered = {"gateway": 0 if intents is None else int(load_words(intents, RING_CONTROL_OFFSET, 1)[0])}
+        offered = {
+            "gateway": lambda: 0 if intents is None else int(load_words(intents, RING_CONTROL_OFFSET, 1)[0]),
+            "brain": lambda: self._published(registered.get("feedd")),
+        }
         if "feedd" in registered:
             view.gateway = self._gateway()
             view.tally, view.instrument_ids = self._tally.look(now_ns), self._tally.ids
             view.feedd = self._daemon(registered["feedd"], heartbeats, offered)
-            offered["brain"] = view.feedd.loops[0].produced if view.feedd.loops else 0
         if "braind" in registered:
             view.braind = self._daemon(registered["braind"], heartbeats, offered)
         return view
+
+    def _published(self, feedd: Registered | None) -> int:
+        """What the market thread has put into its ring."""
+        region = None if feedd is None else self._region("feedd", "progress")
+        if feedd is None or region is None or region.generation != feedd.generation:
+            return 0
+        return int(load_words(region, RECORDS_OFFSET, _LOOP_WORDS)[_PRODUCED])
 
     def _region(self, daemon: str, name: str) -> Region | None:
         follower = self._regions.get(daemon, {}).get(name)
@@ -147,8 +157,15 @@ class Eyes:
         return look
 
     def _daemon(
-        self, registered: Registered, heartbeats: Mapping[str, list[int]], offered: Mapping[str, int]
+        self,
+        registered: Registered,
+        heartbeats: Mapping[str, list[int]],
+        offered: Mapping[str, Callable[[], int]],
     ) -> DaemonLook:
+        """One look. `offered` comes after what was consumed, never before.
+
+        The other way round, a record offered and consumed between the two would count as one that nobody takes.
+        """
         name = registered.name
         region = self._region(name, "progress")
         loops: tuple[LoopLook, ...] = ()
@@ -159,7 +176,7 @@ class Eyes:
                     registered.pid,
                     i,
                     words[i * _LOOP_WORDS : (i + 1) * _LOOP_WORDS],
-                    offered.get(loop, 0),
+                    offered[loop]() if loop in offered else 0,
                     beats,
                 )
                 for i, (loop, beats) in enumerate(zip(LOOP_NAMES[name], heartbeats[name], strict=True))
