@@ -18,8 +18,8 @@ test: ## everything that CI runs, but for test-boot
 	@deploy/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@code=0; \
-	  $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not boot' $(ARGS) || [ $$? -eq 5 ] || code=1; \
-	  $(PYTHON) -m pytest -m 'alone and not boot' $(ARGS) || [ $$? -eq 5 ] || code=1; exit $$code
+	  $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not boot' --durations 20 $(ARGS) || [ $$? -eq 5 ] || code=1; \
+	  $(PYTHON) -m pytest -m 'alone and not boot' --durations 20 $(ARGS) || [ $$? -eq 5 ] || code=1; exit $$code
 
 deb: setup ## Debian packages into build/deb: hft, hft-host-tuning (370 MB; minutes)
 	@$(PYTHON) deploy/debian/build.py

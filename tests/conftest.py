@@ -80,9 +80,9 @@ def _build(preset: str, *targets: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tests_build() -> Path:
-    """build/tests: unit tests, benchmarks and the contract programs, with gcc."""
-    return _build("tests")
+def bench_build() -> Path:
+    """build/tests with the benchmarks alone, optimized as feedd is."""
+    return _build("tests", "itch_throughput", "fence")
 
 
 @pytest.fixture(scope="session")
@@ -105,8 +105,8 @@ def tsan_build() -> Path:
 
 @pytest.fixture(scope="session")
 def asan_build() -> Path:
-    """build/asan: the unit tests under ASan and UBSan."""
-    return _build("asan", "feedd_tests")
+    """build/asan: the unit tests and what reads captures, under ASan and UBSan."""
+    return _build("asan", "feedd_tests", "ouch50_fields")
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ SCRIPT = ROOT / "bench" / "fence.py"
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="the closer and the gateway need a core each")
-def test_a_short_run_measures_every_row_and_leaves_nothing_behind(tests_build: Path, tmp_path: Path) -> None:
-    assert tests_build.is_dir()
+def test_a_short_run_measures_every_row_and_leaves_nothing_behind(bench_build: Path, tmp_path: Path) -> None:
+    assert bench_build.is_dir()
     before = set(SHARED_MEMORY.glob("hft-bench.*"))
     out = tmp_path / "fence.json"
     done = subprocess.run(

@@ -49,27 +49,27 @@ def read_by_feedd(build: Path, packet: bytes) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_field_is_where_the_dissector_sees_it(tests_build: Path, name: str) -> None:
+def test_every_field_is_where_the_dissector_sees_it(asan_build: Path, name: str) -> None:
     ours = {"encoded", "token", "quantity_decoded", "price_e4"}
-    read = [(field, value) for field, value in read_by_feedd(tests_build, payload(name)) if field not in ours]
+    read = [(field, value) for field, value in read_by_feedd(asan_build, payload(name)) if field not in ours]
     assert sorted(read) == dissected(name)
 
 
-def test_what_the_venue_says_is_read_as_it_was_meant(tests_build: Path) -> None:
-    accepted = dict(read_by_feedd(tests_build, payload("OrderAcceptedMessage")))
+def test_what_the_venue_says_is_read_as_it_was_meant(asan_build: Path) -> None:
+    accepted = dict(read_by_feedd(asan_build, payload("OrderAcceptedMessage")))
     assert (accepted["token"], accepted["quantity_decoded"], accepted["price_e4"]) == (
         "7682701",
         "40",
         "4777800",
     )
-    canceled = dict(read_by_feedd(tests_build, payload("CanceledMessage")))
+    canceled = dict(read_by_feedd(asan_build, payload("CanceledMessage")))
     assert (canceled["token"], canceled["quantity_decoded"]) == ("7682701", "40")
 
 
-def test_the_same_orders_are_encoded_to_the_same_bytes(tests_build: Path) -> None:
+def test_the_same_orders_are_encoded_to_the_same_bytes(asan_build: Path) -> None:
     cancel = payload("CancelOrderMessage")
-    assert bytes.fromhex(dict(read_by_feedd(tests_build, cancel))["encoded"]) == cancel
+    assert bytes.fromhex(dict(read_by_feedd(asan_build, cancel))["encoded"]) == cancel
     enter = payload("EnterOrderMessage")
-    encoded = bytes.fromhex(dict(read_by_feedd(tests_build, enter))["encoded"])
+    encoded = bytes.fromhex(dict(read_by_feedd(asan_build, enter))["encoded"])
     assert encoded[8:9] == b"S"  # the captured order is marked as a short sale, which feedd does not send
     assert encoded[:8] + b"T" + encoded[9:] == enter

@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_market_path_keeps_the_order_of_magnitude(tests_build: Path, tmp_path: Path) -> None:
-    assert tests_build.is_dir()
+def test_the_market_path_keeps_the_order_of_magnitude(bench_build: Path, tmp_path: Path) -> None:
+    assert bench_build.is_dir()
     out = tmp_path / "throughput.json"
     script = ROOT / "bench" / "itch_throughput.py"
     size = ["--messages", "300000", "--instruments", "50", "--passes", "3"]

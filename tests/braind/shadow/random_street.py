@@ -12,7 +12,9 @@ import sys
 from collections import Counter
 
 import numpy as np
-from street import BUY, CANCEL, DAY, GENERATION_HERE, INSTRUMENTS, IOC, NEW, REPLACE, SELL, Street
+from street import Street
+from street_gateway import GENERATION_HERE
+from street_venue import BUY, CANCEL, DAY, INSTRUMENTS, IOC, NEW, REPLACE, SELL
 
 from braind.shadow.layout import GENERATION, HELD, NOT_REBUILT, ORDER_ID, SIDE
 

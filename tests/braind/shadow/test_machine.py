@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from random_street import RandomStreet
-from street import GENERATION_HERE, INSTRUMENTS, Street
+from street import Street
+from street_gateway import GENERATION_HERE
+from street_venue import INSTRUMENTS
 
 from braind.shadow.layout import GENERATION, HELD, NOT_REBUILT, ORDER_ID, SIDE
 

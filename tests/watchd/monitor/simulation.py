@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from world import DRAINING, MS, Loop, World
+from fakes import DRAINING, MS, Loop
+from world import World
 
 from hft.layout.dtypes import LoopState
 from watchd.settings import Settings

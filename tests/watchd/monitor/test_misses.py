@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fakes import DRAINING, MS
 from seen import noted, phase, reason
-from world import DRAINING, MS, World
+from world import World
 
 from hft.layout.dtypes import LoopState
 from watchd.settings import Settings

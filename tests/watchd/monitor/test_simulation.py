@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import simulation
-from world import Gateway
+from fakes import Gateway
 
 from watchd import monitor, verdicts
 from watchd.killing import Kill

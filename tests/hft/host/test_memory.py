@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hft import memory
-from hft.memory import MemoryRefusedError, Pool, require_huge_pages, reserve
+from hft.host import memory
+from hft.host.memory import MemoryRefusedError, Pool, require_huge_pages, reserve
 
 MOUNTS = """\
 22 1 0:20 / / rw - ext4 /dev/vda rw
@@ -59,14 +59,14 @@ def test_what_is_there_already_is_not_asked_for_and_never_taken_back(tmp_path: P
 def test_fragmented_memory_is_compacted_and_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hft.memory.PAUSE_S", 0.0)
+    monkeypatch.setattr("hft.host.memory.PAUSE_S", 0.0)
     kernel = Kernel(tmp_path, gives=[40, 50, 66])
     assert reserve(kernel, 66).startswith("66 huge pages")
     assert len(kernel.compactions) == 2
 
 
 def test_too_few_pages_are_refused_with_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hft.memory.PAUSE_S", 0.0)
+    monkeypatch.setattr("hft.host.memory.PAUSE_S", 0.0)
     kernel = Kernel(tmp_path, gives=[40] * 9, node=1)
     with pytest.raises(MemoryRefusedError) as refused:
         reserve(kernel, 66)
