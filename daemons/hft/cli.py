@@ -42,7 +42,9 @@ COMMANDS = (
     ),
     Command(("model", "info"), "braind.cli_model", "what a model package holds", "info"),
     Command(("config", "check"), "hft.config.command", "check a configuration file as the daemons will"),
-    Command(("memory", "prepare"), "hft.host.memory", "huge pages and region directories (as root)", "prepare"),
+    Command(
+        ("memory", "prepare"), "hft.host.memory", "huge pages and region directories (as root)", "prepare"
+    ),
     Command(("tune", "plan"), "hft.host.plan.command", "propose [cores] and [host] for this machine", "plan"),
     Command(
         ("tune", "render"), "hft.host.render.command", "write what follows from [cores] and [host]", "render"
