@@ -92,11 +92,19 @@ def lay_out_suite(tree: Path, version: str) -> None:
     for command in COMMANDS[1:]:
         link(completions / command, "hft")
     documents = tree / "usr/share/doc/hft"
-    for document in sorted((ROOT / "docs").glob("*.md")):
-        copy(document, documents / document.name)
+    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        copy_document(document, documents / document.relative_to(ROOT))
     copy(ROOT / "deploy/hft.toml", documents / "examples/hft.toml")
     documents_of(documents, version)
     copy(DEBIAN / "hft.lintian-overrides", tree / "usr/share/lintian/overrides/hft")
+
+
+def copy_document(source: Path, target: Path) -> None:
+    """As it lies in the checkout, so that `docs/RUNBOOK.md` in a message is a path from /usr/share/doc/hft."""
+    text = source.read_text().replace("deploy/hft.toml)", "examples/hft.toml)")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    target.chmod(0o644)
 
 
 def lay_out_tuning(tree: Path, version: str) -> None:
@@ -215,12 +223,12 @@ def finish(package: str, tree: Path, version: str) -> Path:
     configured = [f"/{path.relative_to(tree)}\n" for path in files if path.is_relative_to(tree / "etc")]
     if configured:
         (control / "conffiles").write_text("".join(configured))
-    for script in ("postinst", "prerm", "postrm", "triggers"):
+    for script in ("preinst", "postinst", "prerm", "postrm", "triggers"):
         source = DEBIAN / f"{package}.{script}"
         if source.exists():
             copy(source, control / script, 0o644 if script == "triggers" else 0o755)
     for path in control.iterdir():
-        path.chmod(0o755 if path.name in ("postinst", "prerm", "postrm") else 0o644)
+        path.chmod(0o755 if path.name in ("preinst", "postinst", "prerm", "postrm") else 0o644)
     deb = OUT / f"{package}_{version}_{'amd64' if package == 'hft' else 'all'}.deb"
     pack(tree, deb)
     return deb

@@ -11,7 +11,7 @@ _hft_suite() {
         "hft model") words="train export info" ;;
         "hft tune") words="plan render" ;;
         "hft doctor"*) words="--config --strict --all --json --fix-script --preflight --report" ;;
-        watchd) words="--config ctl init exporter" ;;
+        watchd) words="--config check ctl exporter halt init" ;;
         "watchd ctl")
             words="status kill clear arm disarm pause resume cancel-all flatten limits tail report" ;;
         "watchd ctl limits") words="show set" ;;

@@ -149,7 +149,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_fence_open": "0 or 1: the fence holds a token: orders may flow while the lease is current and nobody vetoes",
     "hft_fence_epoch": "epoch: grows with every arming",
     "hft_fence_lease_remaining_seconds": "until the lease runs out; negative: it lapsed that long ago; 0 while closed",
-    "hft_fence_close_reason": "0 or 1: 1 for why it was closed last (docs/RUNBOOK.md has an entry for each)",
+    "hft_fence_close_reason": "0 or 1: 1 for why it was closed last (docs/RUNBOOK.md has an entry for each that is no wish of a person)",
     "hft_fence_closed_timestamp_seconds": "UTC of the last closing; absent when it never was open since boot",
     "hft_fence_paused_all": "0 or 1: no new orders at all (watchd ctl pause)",
     "hft_fence_paused_strategies": "strategies: paused one by one",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from hft.host.doctor.check import Check, Severity, Verdict
@@ -39,8 +40,13 @@ def _ntp(subject: Subject) -> tuple[float, str]:
 
 
 def _ptp(subject: Subject) -> tuple[float, str]:
-    """pmc(8), TIME_STATUS_NP: master_offset in nanoseconds, gmPresent while a grandmaster is heard."""
-    said = subject.tree.command("pmc", "-u", "-b", "0", "GET TIME_STATUS_NP")
+    """pmc(8), TIME_STATUS_NP: master_offset in nanoseconds, gmPresent while a grandmaster is heard.
+
+    It wants a socket of its own for the answer, in /run; a unit that may write nothing else has its own directory there.
+    """
+    own = os.environ.get("RUNTIME_DIRECTORY")
+    socket = ("-i", f"{own}/pmc") if own else ()
+    said = subject.tree.command("pmc", *socket, "-u", "-b", "0", "GET TIME_STATUS_NP")
     offset, present = re.search(r"master_offset\s+(-?\d+)", said), re.search(r"gmPresent\s+(\w+)", said)
     if not offset or not present:
         raise Hidden("pmc", "ptp4l did not answer")
@@ -62,6 +68,6 @@ CHECKS = (
         Severity.WARNING,
         "exchange times are compared with receive times, and regulators ask for both; ordering does not use it",
         _offset,
-        by_hand="docs/TUNING.md has chrony's and linuxptp's settings, and the drop-in that Debian's phc2sys@ needs",
+        by_hand="docs/TUNING.md has chrony's and linuxptp's settings, and hft-phc2sys@, which waits for ptp4l",
     ),
 )
