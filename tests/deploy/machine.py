@@ -77,7 +77,18 @@ def installed(deb: Path) -> list[Path]:
         shutil.rmtree(upper, ignore_errors=True)
         with mounted([below], upper) as root:
             shutil.copyfile(deb, root / "var/tmp/hft.deb")
-            _host("systemd-nspawn", "-q", "-D", root, *_PLAIN, "dpkg", "--install", "/var/tmp/hft.deb")
+            _host(
+                "systemd-nspawn",
+                "-q",
+                "-D",
+                root,
+                *_PLAIN,
+                "apt-get",
+                "install",
+                "-y",
+                "-q",
+                "/var/tmp/hft.deb",
+            )
             (root / "var/tmp/hft.deb").unlink()
         (upper / ".is").write_text(mark)
     return [below, upper]

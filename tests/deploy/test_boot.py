@@ -129,10 +129,11 @@ def test_who_is_no_operator_can_not_arm_or_kill_and_an_operator_can(house: House
 
 def test_the_recorder_is_optional_and_records(house: House) -> None:
     house.armed()
-    house.must("systemctl", "start", "hft-recorder.service")
+    house.must("systemctl", "enable", "--now", "hft-recorder.service")
+    assert "hft-recorder.service" in house.show("hft.target", "Wants"), "it starts with the suite from now on"
     house.until(lambda: "MB of" in house.show("hft-recorder.service", "StatusText"), "it says how much")
     time.sleep(2)
-    house.must("systemctl", "stop", "hft-recorder.service")
+    house.must("systemctl", "disable", "--now", "hft-recorder.service")
     house.must("hft", "journal", "verify", "/var/lib/hft/journal", timeout_s=60)
 
 

@@ -15,8 +15,8 @@ from hft.layout.dtypes import (
 from hft.regions import RECORDS_OFFSET
 
 PAGE_BYTES = 2 << 20
-# Of one page each: statistics of feedd, braind, watchd and recorder, progress of feedd and braind, gateway.state, fence,
-# limits, commands, operator/veto, identity; and one to spare.
+# Of one page each: statistics of feedd, braind, watchd and recorder, progress of feedd and braind, gateway.state,
+# fence, limits, commands, operator/veto, identity; and one to spare.
 SMALL_REGIONS = 13
 # braind's whole state (braind/checkpoint.py) grows with its symbols.
 CHECKPOINT_BYTES = 1 << 20

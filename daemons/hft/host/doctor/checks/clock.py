@@ -42,7 +42,7 @@ def _ntp(subject: Subject) -> tuple[float, str]:
 def _ptp(subject: Subject) -> tuple[float, str]:
     """pmc(8), TIME_STATUS_NP: master_offset in nanoseconds, gmPresent while a grandmaster is heard.
 
-    It wants a socket of its own for the answer, in /run; a unit that may write nothing else has its own directory there.
+    It wants a socket of its own for the answer, in /run, where a unit may write to a directory of its own at most.
     """
     own = os.environ.get("RUNTIME_DIRECTORY")
     socket = ("-i", f"{own}/pmc") if own else ()
