@@ -35,6 +35,9 @@ COMMANDS = (
     Command(("record",), "hft.journal.record", "record a run into a journal until told to stop"),
     Command(("journal", "info"), "hft.journal.commands", "what a journal holds", "info"),
     Command(("journal", "verify"), "hft.journal.commands", "check every byte of a journal", "verify"),
+    Command(
+        ("journal", "orders"), "hft.journal.orders", "orders and fills of a journal, a line each or as CSV"
+    ),
     Command(("journal", "cut"), "hft.journal.commands", "a part of a journal as a journal", "cut"),
     Command(("model", "train"), "braind.cli_model", "train a model package on a day", "train"),
     Command(

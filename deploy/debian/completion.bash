@@ -6,7 +6,7 @@ _hft_suite() {
         hft) words="bench config decode demo doctor jitter journal memory model record tune" ;;
         "hft bench") words="ring tick" ;;
         "hft config") words="check" ;;
-        "hft journal") words="info verify cut" ;;
+        "hft journal") words="info verify orders cut" ;;
         "hft memory") words="prepare" ;;
         "hft model") words="train export info" ;;
         "hft tune") words="plan render" ;;
