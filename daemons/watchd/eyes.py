@@ -111,6 +111,8 @@ class Eyes:
         heartbeats: Mapping[str, list[int]],
     ) -> View:
         """One look. Requests and completions are the caller's to add."""
+        # First of all: the words of a process that is dead by now are its last ones.
+        alive = {name: one.alive for name, one in registered.items()}
         view = View(now_ns, wall_ns, operator=self._operator())
         view.fence_closed_ns = int(load_words(self._pages.fence, _CLOSED_TS_NS, 1)[0])
         view.command_ticket = int(load_words(self._pages.commands, RECORDS_OFFSET, 1)[0])
@@ -124,9 +126,9 @@ class Eyes:
         if "feedd" in registered:
             view.gateway = self._gateway()
             view.tally, view.instrument_ids = self._tally.look(now_ns), self._tally.ids
-            view.feedd = self._daemon(registered["feedd"], heartbeats, offered)
+            view.feedd = self._daemon(registered["feedd"], alive["feedd"], heartbeats, offered)
         if "braind" in registered:
-            view.braind = self._daemon(registered["braind"], heartbeats, offered)
+            view.braind = self._daemon(registered["braind"], alive["braind"], heartbeats, offered)
         return view
 
     def _published(self, feedd: Registered | None) -> int:
@@ -159,6 +161,7 @@ class Eyes:
     def _daemon(
         self,
         registered: Registered,
+        alive: bool,
         heartbeats: Mapping[str, list[int]],
         offered: Mapping[str, Callable[[], int]],
     ) -> DaemonLook:
@@ -181,9 +184,7 @@ class Eyes:
                 )
                 for i, (loop, beats) in enumerate(zip(LOOP_NAMES[name], heartbeats[name], strict=True))
             )
-        return DaemonLook(
-            registered.pid, registered.generation, registered.start_ts_ns, registered.alive, loops
-        )
+        return DaemonLook(registered.pid, registered.generation, registered.start_ts_ns, alive, loops)
 
     def _loop(self, pid: int, index: int, words: list[int], offered: int, heartbeats: int) -> LoopLook:
         iterations, consumed, produced, lag_records, state = (words[at] for at in _LOOP_INDICES)

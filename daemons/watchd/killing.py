@@ -29,6 +29,7 @@ class Kill:
     wall_ns: int
     epoch: int
     was_open: bool
+    blind: bool = False  # watchd has just started: a feedd that is not registered may be there all the same
     open_orders: int | None = None
     first: GatewayLook | None = None  # when it began
     last: GatewayLook | None = None  # of the same gateway, or of the first one seen
@@ -65,7 +66,7 @@ class Kill:
         actions: list[Action],
     ) -> bool:
         """SIGKILL once, then wait for the pidfd. True when it is over."""
-        track = tracks.get(name)
+        track = self._condemned(name, tracks)
         signalled = f"{name}_signalled"
         if track is None or not track.alive:
             self._note(f"{name}_dead" if signalled in self.steps_ns else f"{name}_was_gone", view)
@@ -82,7 +83,9 @@ class Kill:
     def _drain(
         self, view: View, tracks: Mapping[str, DaemonTrack], settings: Settings, actions: list[Action]
     ) -> bool:
-        feedd = tracks.get("feedd")
+        feedd = self._condemned("feedd", tracks)
+        if feedd is None and self.blind and not self._is_late(view, settings):
+            return False
         if feedd is None or not feedd.alive:
             return self._end("feedd", view, tracks, settings, actions)
         if view.gateway is not None:
@@ -92,11 +95,19 @@ class Kill:
                 self._note("drained", view)
         if "drained" in self.steps_ns and self.culprit != "feedd":
             return True
-        if "drained" in self.steps_ns or view.now_ns - self.started_ns >= settings.drain_deadline_ns:
+        if "drained" in self.steps_ns or self._is_late(view, settings):
             if "drained" not in self.steps_ns:
                 self._note("drain_deadline", view)
             return self._end("feedd", view, tracks, settings, actions)
         return False
+
+    def _condemned(self, name: DaemonName, tracks: Mapping[str, DaemonTrack]) -> DaemonTrack | None:
+        """Not one that a person has started since: a killed suite may be started."""
+        track = tracks.get(name)
+        return None if track is None or track.start_ts_ns > self.started_ns else track
+
+    def _is_late(self, view: View, settings: Settings) -> bool:
+        return view.now_ns - self.started_ns >= settings.drain_deadline_ns
 
     def _is_drained(self, gateway: GatewayLook) -> bool:
         closed = gateway.fence_open == 0 and gateway.open_orders == 0

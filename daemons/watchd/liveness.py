@@ -95,8 +95,8 @@ class LoopTrack:
         return None
 
     def due_in_ns(self, settings: Settings) -> int | None:
-        """How long until this loop's silence would be a miss; None while it is not silent."""
-        if self.state != READY or self.silent_ns == 0:
+        """How long until this loop's silence would be a miss; None while it is not silent, and when it is one."""
+        if self.state != READY or not 0 < self.silent_ns < settings.deadline_ns:
             return None
         return settings.deadline_ns - self.silent_ns
 

@@ -45,6 +45,7 @@ from watchd.transitions import Step, follow
 from watchd.verdicts import (
     BY_WATCHD,
     Armed,
+    Doubt,
     OperatorWatch,
     Verdict,
     armed_verdict,
@@ -77,6 +78,7 @@ class Monitor:
         self.armed: Armed | None = None  # from the opening to the next arming
         self.kill: Kill | None = None  # the last one, until it is cleared
         self.operator = OperatorWatch()
+        self._doubt = Doubt()
         self.epoch = max(record.epoch, fence_epoch)
         self.lease_deadline_ns = 0  # 0 = the fence is closed
         self.closed_for = int(CloseReason.NONE)
@@ -211,7 +213,7 @@ class Monitor:
         return self._judge_armed(view, self.armed) if self.phase is Phase.ARMED and self.armed else None
 
     def _judge_armed(self, view: View, armed: Armed) -> None:
-        verdict = armed_verdict(
+        verdict = self._doubt.look(view) or armed_verdict(
             view, self.roster.tracks, armed, self.lease_deadline_ns, self.settings, stopping=self.stopping,
             loss_max_value=self.limits.loss_max_value,
         )  # fmt: skip
@@ -295,6 +297,7 @@ class Monitor:
         self.move(Step.ARM_DURABLE)
         bound = (self.epoch, view.gateway.generation, view.intents_generation)
         self.armed = Armed(*bound, fence_token(*bound), view.now_ns)
+        self._doubt = Doubt()
         self.lease_deadline_ns = view.now_ns + self.settings.lease_ns
         self.act(OpenFence(self.epoch, self.armed.token, self.lease_deadline_ns))
         self.note("armed", durable=True, epoch=self.epoch, by=self.record.by)
@@ -320,7 +323,7 @@ class Monitor:
         self.move(Step.KILL)
         self.kill = Kill(
             why.reason, why.detail, why.by, why.uid, why.culprit, view.now_ns, view.wall_ns, self.epoch, was_open,
-            _open_orders(view), view.gateway,
+            why.reason == int(CloseReason.DIED_ARMED), _open_orders(view), view.gateway,
         )  # fmt: skip
         self.cancels.abandon("a kill came first, and cancels everything")
         self._requests.abandon("a kill came first")

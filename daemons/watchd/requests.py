@@ -63,7 +63,9 @@ class Requests:
         self._wait(request)
         # The veto that the client writes along with its request is this kill, not another one.
         monitor.operator.served(request.pid, view.now_ns)
-        monitor.begin_kill(view, _verdict(CloseReason.OPERATOR, request))
+        # One that is under way goes on: begun anew it would forget its deadlines and whom it has to kill.
+        if monitor.phase is not Phase.KILLING:
+            monitor.begin_kill(view, _verdict(CloseReason.OPERATOR, request))
 
     def _clear(self, view: View, request: Request) -> None:
         monitor = self._monitor

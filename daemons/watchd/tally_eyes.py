@@ -112,7 +112,10 @@ class TallyEyes:
         self._tally.forget()
         used = np.flatnonzero(positions.records(GATEWAY_POSITION)["instrument_id"])
         for instrument_id in used.tolist():
-            if (entry := read_position(positions, instrument_id)) is not None and entry.instrument_id:
+            entry = read_position(positions, instrument_id)
+            if entry is None:
+                self._tally.due[instrument_id] = 0  # being written: the next pass takes it
+            elif entry.instrument_id:
                 self._tally.begin(entry)
 
     def _take(self, state: Region, positions: Region, ring: Region) -> None:
@@ -187,13 +190,14 @@ class TallyEyes:
     # -- names ------------------------------------------------------------------------------------------------------
 
     def _name(self, board: Region, now_ns: int) -> None:
-        """Ids of the wanted symbols: searched for now and then until all are named, and anew on another board."""
+        """Ids of the wanted symbols: looked at now and then, for a feed's new session gives them anew."""
         if board is not self._names_of:
             self._names_of, self._names_due_ns = board, 0
             self.ids = {}
         if now_ns < self._names_due_ns:
             return
         self._names_due_ns = now_ns + NAMES_A_LOOK_NS
+        self.ids = {symbol: at for symbol, at in self.ids.items() if self._symbol(board, at) == symbol}
         if len(self.ids) < len(self._wanted):
             self._search(board)
 

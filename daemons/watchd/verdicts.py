@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hft.layout.dtypes import CloseReason
+from hft.layout.dtypes import CloseReason, VenueSession
 from watchd.limits import PRICE_UNITS
 from watchd.liveness import DaemonTrack
 from watchd.settings import Settings
@@ -14,6 +14,8 @@ from watchd.view import OperatorVeto, View
 BY_WATCHD = "watchd"
 # A client of `watchd ctl kill` sends its request and then sets the veto: within this time the two are one kill.
 VETO_FOLLOWS_NS = 1_000_000_000
+# With the session up, a gateway that reconciles at all has done so long before.
+DOUBT_NS = 1_000_000_000
 _NO_VETO = -1
 
 
@@ -127,6 +129,27 @@ def _mismatch(view: View, armed: Armed, settings: Settings) -> str:
     return (
         "the gateway does not see the armed token" if late and gateway.fence_token_seen != armed.token else ""
     )
+
+
+class Doubt:
+    """A gateway that lost track of its account while its session is up: somebody else's orders, fills of nothing known.
+
+    It refuses new orders by then, but what rests stays until the fence closes, and no count of positions is right.
+    """
+
+    def __init__(self) -> None:
+        self._since_ns = 0
+
+    def look(self, view: View) -> Verdict | None:
+        """The kill it is worth, once it has lasted."""
+        gateway = view.gateway
+        if gateway is None or gateway.reconciled or gateway.venue_session != int(VenueSession.UP):
+            self._since_ns = 0
+            return None
+        self._since_ns = self._since_ns or view.now_ns
+        if view.now_ns - self._since_ns < DOUBT_NS:
+            return None
+        return Verdict(int(CloseReason.LEDGERS_DISAGREE), "the gateway has lost track of its account at the venue")
 
 
 class OperatorWatch:

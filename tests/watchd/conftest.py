@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,18 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+_TAKEN_OVER = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """`watchd ctl kill` within a test ignores signals; what a later test starts would do so as well."""
+    handlers = {number: signal.getsignal(number) for number in _TAKEN_OVER}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
 
 FaultyCalls = Callable[..., AbstractContextManager[list[str]]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,15 @@ from hft.layout.dtypes import (
     CommandScope,
     IntentAction,
     RefusalReason,
+    RegionKind,
     Side,
     TimeInForce,
     UpdateKind,
     VenueSession,
 )
-from hft.regions import read_control_record
+from hft.limits import read_limits, write_limits
+from hft.regions import LimitsWriter, read_control_record
+from paperd.orders.ouch50 import OUTBOUND, encode
 
 Make = Callable[..., OrderCircle]
 EX_CONFIG = 78
@@ -248,6 +252,48 @@ def test_stopping_in_order_leaves_nothing_open(circle: Make) -> None:
     suite = circle("--cancel-on-disconnect", "no").begin()
     suite.send()
     suite.updates(UpdateKind.ACCEPTED)
+    state = suite.feedd.region("gateway.state", RegionKind.GATEWAY_STATE)
     assert suite.feedd.stop() == 0
     report = suite.venue.report()
     assert (report["open"], report["counts"]["accepted"]) == (0, 1)
+    words = read_control_record(state, "GatewayState")
+    assert (words["drained"], words["open_orders"]) == (suite.epoch, 0), "watchd waits for this word"
+
+
+def test_a_session_that_ended_with_nothing_open_is_drained(circle: Make) -> None:
+    suite = circle().begin()
+    suite.send(price=ASK, time_in_force=_IOC)
+    suite.updates(UpdateKind.FILLED)
+    suite.venue.ctl("end-session")
+    suite.wait("ended", venue_session=int(VenueSession.ENDED))
+    suite.close_fence()
+    suite.wait("drained", drained=suite.epoch, open_orders=0, reconciled=1)
+
+
+def test_a_gateway_that_lost_track_of_its_account_still_cancels(circle: Make) -> None:
+    suite = circle().begin()
+    resting = suite.send()
+    suite.updates(UpdateKind.ACCEPTED)
+    fill = {
+        "type": "E", "timestamp_ns": 1, "user_ref": 4711, "quantity": 10, "price_e4": BID, "liquidity": "A",
+        "match_number": 99, "options": {},
+    }  # fmt: skip
+    suite.venue.ctl("message", encode(OUTBOUND, fill).hex())
+    suite.wait("in doubt", reconciled=0)
+    suite.send()
+    update = suite.updates(UpdateKind.REFUSED)[-1]
+    assert RefusalReason(int(update["reason"])).name == "NOT_RECONCILED"
+    suite.send(action=int(IntentAction.CANCEL), order_id=resting)
+    suite.updates(UpdateKind.CANCELED)
+    suite.wait("nothing rests", open_orders=0)
+
+
+def test_limits_that_were_tightened_before_its_start_are_told(circle: Make) -> None:
+    suite = circle()
+    write_limits(LimitsWriter(suite.limits), replace(read_limits(suite.limits), order_quantity_max=7))
+    suite.begin()
+    sequence = read_limits(suite.limits).sequence
+    suite.wait("told", limits_sequence=sequence)
+    assert sequence > 0
+    suite.send()
+    assert RefusalReason(int(suite.updates(UpdateKind.REFUSED)[-1]["reason"])).name == "QUANTITY_LIMIT"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -68,8 +69,11 @@ def test_it_follows_over_rotations(site: Any) -> None:
         for number in range(1, 40):
             journal.append(stamped("tick", {"number": number}), durable=False)
             assert child.stdout.readline().endswith(f"number={number}\n")
-        child.send_signal(2)
-        assert child.wait(10) == 0
+        child.send_signal(signal.SIGINT)
+        try:
+            assert child.wait(10) == 0
+        finally:
+            child.kill()
 
 
 def test_following_ends_when_its_reader_has_gone(site: Any) -> None:

@@ -100,6 +100,7 @@ class Gateway:
     fence_open: bool = False
     cancel_ticks: int = 0
     slow_to_drain: bool = False
+    reconciled: bool = True
     venue_session: int = 0
     sent_after_close: int = 0
     limits_sequence: int = 0
@@ -154,7 +155,8 @@ class Gateway:
     def look(self) -> GatewayLook:
         return GatewayLook(
             self.generation, self.intents_generation, self.token_seen, self.epoch_seen, self.veto_seen,
-            self.open_orders, self.drained, self.latched, int(self.fence_open), 1, self.venue_session,
+            self.open_orders, self.drained, self.latched, int(self.fence_open), int(self.reconciled),
+            self.venue_session,
             sent_after_close=self.sent_after_close, limits_sequence=self.limits_sequence,
             cancel_all_done=self.cancel_all_done, flatten_done=self.flatten_done, flatten_refusal=self.flatten_refusal,
             cancels_sent=self.cancels_sent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakes import MS
 from seen import noted, phase, reason
 from world import World
 
@@ -114,6 +115,40 @@ def test_a_kill_that_the_disk_never_took_is_known_from_the_fence_page() -> None:
     assert (phase(world), reason(world), world.fence.token) == (Phase.KILLED, "operator", 0)
 
 
+def test_a_kill_that_is_asked_for_again_goes_on_and_answers_both() -> None:
+    world = World().armed()
+    world.run_ms(30)
+    world.gateway.slow_to_drain = True
+    drain_ms = world.monitor.settings.drain_deadline_ns // MS
+    first = world.send("kill", by="bob", reason="it looks wrong")
+    world.run_ms(drain_ms // 2)
+    second = world.send("kill", by="alice", reason="is anybody there?")
+    world.run_ms(drain_ms // 2 + 20)
+    assert phase(world) is Phase.KILLED, "the deadline is that of the first"
+    reports = [world.answers[ticket]["report"] for ticket in (first, second)]
+    assert reports[0] == reports[1]
+    assert (reports[0]["by"], reports[0]["fence_was_open"], "drain_deadline" in reports[0]["steps_us"]) == (
+        "bob",
+        True,
+        True,
+    )
+    assert [note["by"] for note in noted(world, "request")][-2:] == ["bob", "alice"]
+
+
+def test_who_was_started_again_during_the_kill_is_left_alone() -> None:
+    world = World().armed()
+    world.run_ms(30)
+    world.gateway.slow_to_drain = True
+    world.braind.alive = False
+    world.run_ms(20)
+    assert phase(world) is Phase.KILLING
+    world.start_braind()
+    world.run_ms(world.monitor.settings.drain_deadline_ns // MS + 2000)
+    assert phase(world) is Phase.KILLED
+    assert world.braind.alive
+    assert "braind_does_not_die" not in world.monitor.kill.steps_ns
+
+
 def test_a_gateway_that_does_not_obey_the_armed_fence_is_a_kill() -> None:
     world = World().armed()
     world.run_ms(300)
@@ -139,6 +174,31 @@ def test_armed_found_at_start_is_killed_and_so_is_the_braind_of_that_life() -> N
     world.braind = hidden
     world.run_ms(20)
     assert not old.alive
+
+
+def test_armed_found_at_start_waits_for_a_feedd_that_has_yet_to_register() -> None:
+    world = World().armed()
+    world.run_ms(30)
+    world.monitor = None  # SIGKILLed
+    world.gateway.slow_to_drain = True
+    hidden, world.feedd = world.feedd, None
+    world.start_watchd()
+    world.run_ms(100)
+    assert phase(world) is Phase.KILLING
+    world.feedd = hidden
+    world.run_ms(world.monitor.settings.drain_deadline_ns // MS + 200)
+    assert phase(world) is Phase.KILLED
+    assert not hidden.alive, "it did not drain, so its venue has to cancel for it"
+    steps = world.monitor.kill.steps_ns
+    assert "feedd_signalled" in steps
+    assert "feedd_was_gone" not in steps
+
+
+def test_armed_found_at_start_without_anybody_is_killed_after_the_drain_deadline() -> None:
+    world = World(state=SuiteState.ARMED)
+    world.start_watchd()
+    world.run_ms(world.monitor.settings.drain_deadline_ns // MS + 20)
+    assert (phase(world), reason(world)) == (Phase.KILLED, "died_armed")
 
 
 def test_a_missing_state_file_counts_as_killed() -> None:

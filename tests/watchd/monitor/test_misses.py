@@ -107,6 +107,15 @@ def test_the_next_look_is_asked_for_at_the_moment_a_silence_becomes_a_miss() -> 
     assert reason(world) == "loop_silent"
 
 
+def test_a_silence_that_is_a_miss_already_asks_for_no_look_of_its_own() -> None:
+    world = World().armed()
+    world.gateway.slow_to_drain = True
+    world.feedd.loops[0].frozen = True
+    world.run_ms(200)
+    assert phase(world) is Phase.KILLING
+    assert world.monitor.roster.due_in_ns() is None, "watchd would spin until the kill is over"
+
+
 def test_a_loop_that_consumes_nothing_although_the_ring_moves_is_killed() -> None:
     world = World().armed()
     world.braind.loops[0].stalled = True

@@ -309,3 +309,25 @@ def test_the_words_of_a_feedd_that_comes_meanwhile_are_not_the_dead_one_s() -> N
         True,
         5,
     )
+
+
+def test_a_gateway_that_lost_track_of_its_account_is_a_kill_once_it_has_lasted() -> None:
+    world = made()
+    world.ask("arm", by="alice")
+    world.gateway.reconciled = False
+    world.run_ms(900)
+    world.gateway.reconciled = True
+    world.run_ms(20)
+    world.gateway.reconciled = False
+    world.run_ms(900)
+    assert world.monitor.phase is Phase.ARMED
+    world.run_ms(200)
+    assert (world.monitor.phase, world.monitor.record.reason) == (Phase.KILLED, "ledgers_disagree")
+
+
+def test_a_gateway_without_a_session_is_not_in_doubt() -> None:
+    world = made()
+    world.ask("arm", by="alice")
+    world.gateway.venue_session, world.gateway.reconciled = CONNECTING, False
+    world.run_ms(5000)
+    assert world.monitor.phase is Phase.ARMED

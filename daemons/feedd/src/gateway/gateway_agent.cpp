@@ -63,7 +63,9 @@ void GatewayAgent::stop() noexcept {
   }
   watch_.set_intents(nullptr);
   look(clock_());
-  if (orders_ != nullptr) orders_->leave();
+  if (orders_ == nullptr) return;
+  orders_->leave();
+  look(clock_());  // nothing is open now: without this word watchd would take the stop for a gateway that hangs
 }
 
 bool GatewayAgent::take(Handover<Region>& mailbox, Region*& held) noexcept {

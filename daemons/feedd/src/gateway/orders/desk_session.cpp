@@ -17,9 +17,9 @@ void OrderDesk::on_session(VenueSession session) noexcept {
   if (session == VenueSession::UP) {
     next_token_ = std::max(next_token_, venue_->next_token());
     settle();
-  } else if (settled_ && session != VenueSession::LOGGED_OFF) {
-    break_off();
   } else if (settled_) {
+    if (session != VenueSession::LOGGED_OFF) break_off();
+    // With an empty table everything that was sent has been answered: whatever the session does, nothing is open.
     settled_ = table_.open_orders() == 0;
   }
   tell_session(session);
@@ -27,7 +27,6 @@ void OrderDesk::on_session(VenueSession session) noexcept {
 }
 
 void OrderDesk::break_off() noexcept {
-  settled_ = false;
   for (OrderPlace place = 0; place < table_.places(); ++place) {
     const OpenOrder& order = table_.at(place);
     if (!order.in_use() || !unanswered(order) || order.state == OrderState::UNKNOWN) continue;

@@ -31,7 +31,8 @@ unsigned OrderSide::work(const FenceSnapshot& seen, std::uint64_t close_reason, 
   if (closer_.busy() && shut_) closer_.give_up(refusal);
   tell_closed();
   keeper_.look_around(now_ns);
-  if (keeper_.refresh_limits()) tell_limits();
+  keeper_.refresh_limits();
+  if (keeper_.limits_sequence() != limits_told_) tell_limits();
   return desk_.poll(now_ns);
 }
 
@@ -107,10 +108,11 @@ void OrderSide::tell_closed() noexcept {
 
 RefusalReason OrderSide::refusal(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {
   if (!desk_.up()) return RefusalReason::NO_SESSION;
-  if (!desk_.reconciled()) return RefusalReason::NOT_RECONCILED;
+  const bool cancels = intent.action() == IntentAction::CANCEL;
+  if (!cancels && !desk_.reconciled()) return RefusalReason::NOT_RECONCILED;
   if (intent.intent_id() <= last_intent_id_) return RefusalReason::DUPLICATE_INTENT;
   last_intent_id_ = intent.intent_id();
-  if (intent.action() != IntentAction::CANCEL) {
+  if (!cancels) {
     if (intent.order_id() <= last_order_id_ || intent.order_id() > ORDER_ID_MAX) {
       return RefusalReason::DUPLICATE_ORDER_ID;
     }
@@ -136,7 +138,8 @@ void OrderSide::tell_limits() noexcept {
   update.mutate_publish_ts_ns(clock_());
   update.mutate_order_id(keeper_.limits_sequence());
   updates_.publish(update);
-  store_word(state_, LIMITS_SEQUENCE, keeper_.limits_sequence());
+  limits_told_ = keeper_.limits_sequence();
+  store_word(state_, LIMITS_SEQUENCE, limits_told_);
 }
 
 }  // namespace hft::feedd

@@ -74,6 +74,7 @@ class OrderSide {
   std::uint64_t closed_told_ = 0;  // flatten_done, as it was stored last
   bool shut_ = true;               // at birth nothing may go out
   bool drained_told_ = true;
+  std::uint64_t limits_told_ = 0;  // what GatewayState is born with
   bool logged_off_ = false;
 };
 

@@ -61,6 +61,7 @@ RefusalReason GateKeeper::closing_order(AccountPlace place, std::uint64_t now_ns
   if (account.instrument_id == 0) return RefusalReason::NOT_ALLOWED;
   const bool read = read_board_entry(board_, account.instrument_id, entry_, BOARD_ATTEMPTS);
   if (!read || mid_price(entry_) == 0) return RefusalReason::BOOK_INVALID;
+  if (symbol_of(entry_) != account.symbol) return RefusalReason::NOT_ALLOWED;  // the id is another one's by now
   const bool sells = account.position > 0;
   const std::uint64_t price =
       sells ? top_price(*entry_.bids(), entry_.bid_levels()) : top_price(*entry_.asks(), entry_.ask_levels());
