@@ -149,7 +149,9 @@ class Doubt:
         self._since_ns = self._since_ns or view.now_ns
         if view.now_ns - self._since_ns < DOUBT_NS:
             return None
-        return Verdict(int(CloseReason.LEDGERS_DISAGREE), "the gateway has lost track of its account at the venue")
+        return Verdict(
+            int(CloseReason.LEDGERS_DISAGREE), "the gateway has lost track of its account at the venue"
+        )
 
 
 class OperatorWatch:
