@@ -19,7 +19,7 @@ from paperd.day import DayConfig, generate_day
 from paperd.itch50 import LAYOUTS
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNS = 200_000
+RUNS = 50_000
 SECONDS_MAX = 240  # of a machine that is very busy; then the test says how far it came
 SECONDS = int(os.environ.get("HFT_FUZZ_SECONDS", "0"))
 SESSION = b"A" * 10
