@@ -243,6 +243,21 @@ TEST_F(RequestTest, what_a_packet_brings_is_not_given_up_with_the_gap_before_it)
   EXPECT_EQ("< 1 [2+1] [3+37] 40 ", heard());
 }
 
+TEST_F(RequestTest, a_gap_that_waited_behind_another_one_is_asked_for_before_it_is_given_up) {
+  feed(1, 1);
+  feed(3, 1);
+  feed(5, 1);
+  now_ns += 5 * MS;
+  EXPECT_EQ(2u, timer().first_sequence);
+  now_ns += 194 * MS;
+  EXPECT_EQ(4u, feed(2, 1, Line::RETRANSMISSION).first_sequence);
+  now_ns += 199 * MS;
+  timer();
+  EXPECT_EQ("< 1 2 3 ", heard());
+  feed(4, 1, Line::RETRANSMISSION);
+  EXPECT_EQ("4 5 ", heard());
+}
+
 TEST_F(RequestTest, a_silent_server_does_not_hold_up_a_full_window_twice) {
   feed(1, 1);
   feed(3, 1);

@@ -85,7 +85,9 @@ void Sequencer::update_front(Line progress, std::uint64_t now_ns) noexcept {
   }
   ++counters_.gaps_noticed;
   const std::uint64_t since_ns = before_held ? window_.slot(end).held_ns : tail_noticed_ns_;
-  front_ = {expected_, end, since_ns, since_ns + options_.request_interval_ns, false};
+  // Only the first missing range is asked for, so it has its time from now on: it waited behind another one.
+  const bool answered = options_.requests && !server_silent_;
+  front_ = {expected_, end, answered ? now_ns : since_ns, since_ns + options_.request_interval_ns, false};
 }
 
 // Nobody will send it any more without being asked: every line has gone on.
