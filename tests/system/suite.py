@@ -7,9 +7,11 @@ and the cores are shared with whatever else runs. How soon is measured by bench/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import random
 import shutil
 import signal
 import socket
@@ -49,10 +51,18 @@ def wait_until(
         time.sleep(0.002)
 
 
+_ports_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Of UDP, never the same twice: who asked for it may bind it later. Below what the kernel gives to others."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, contextlib.suppress(OSError):
+            if port not in _ports_given:
+                one.bind(("127.0.0.1", port))
+                _ports_given.add(port)
+                return port
 
 
 class Interrupted(AssertionError):
