@@ -192,7 +192,9 @@ def held_back(sequence: int, slot: int, decide_after_seq: int, bound: Any) -> bo
     if sequence <= decide_after_seq:
         counts[_DROPPED_CATCHING_UP] += 1
         return True
-    if counts[_VETOED] == 0 and (has_diverged(book) or is_overdue(book, slot)):
+    # Without a session no answer can come: what is awaited is awaited anew when there is one.
+    late = book.words[HELD] == 0 and is_overdue(book, slot)
+    if counts[_VETOED] == 0 and (has_diverged(book) or late):
         note_veto(counts, _SHADOW_DIVERGED)
     if counts[_VETOED] != 0:
         counts[_DROPPED_VETO] += 1

@@ -22,6 +22,7 @@ from braind.shadow.layout import (
     LEAVES,
     LIVE,
     NEXT,
+    NOT_AWAITED,
     OPEN_BUY,
     OPEN_SELL,
     ORDER_ID,
@@ -138,9 +139,11 @@ def record(book: ShadowBook, row: int, wanted: Any, intent_id: int) -> None:
 
 @compiled
 def release(book: ShadowBook, place: int, intent_id: int) -> None:
-    """A cancel or replace under this id is not on its way any more."""
+    """A cancel or replace under this id is not on its way any more: nothing is awaited for a live order then."""
     if place != END and book.orders[place, REQUEST] == intent_id:
         book.orders[place, REQUEST] = 0
+        if book.orders[place, STATE] == LIVE:
+            book.orders[place, SINCE_TS_NS] = NOT_AWAITED
 
 
 @compiled
@@ -163,7 +166,7 @@ def forget_dropped(book: ShadowBook, first_id: int, count: int) -> None:
             following = order[NEXT]
             if order[GENERATION] == book.words[OWN_GENERATION]:
                 if first_id <= order[REQUEST] < end_id:
-                    order[REQUEST] = 0
+                    release(book, place, order[REQUEST])
                     touched = True
                 if order[STATE] == ASKED and first_id <= order[ORDER_ID] < end_id:
                     take_back(book, row, place)

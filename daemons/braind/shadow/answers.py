@@ -169,8 +169,6 @@ def apply_refused(book: ShadowBook, row: int, place: int, update: Any) -> None:
     if update["action"] in (_NEW, _REPLACE):
         diverge(book, _CONTRADICTION)
     release(book, place, intent_id)
-    if order[STATE] == LIVE and order[REQUEST] == 0:
-        order[SINCE_TS_NS] = NOT_AWAITED
     if update["kind"] == _REFUSED and update["reason"] == _NO_SUCH_ORDER:
         diverge(book, _OF_UNKNOWN)
 

@@ -8,6 +8,7 @@ from desk import BUY, CANCEL, DAY, IOC, NEW, OURS, REPLACE, SELL, Desk
 from braind.shadow import layout
 from braind.shadow.admission import forget_dropped
 from braind.shadow.layout import ASKED, CANCELING, LIVE, OPEN_BUY, OPEN_SELL, SENT, TARGET, UNKNOWN, Prevented
+from braind.shadow.watch import is_overdue
 from hft.layout.dtypes import UpdateKind
 
 NONE = Prevented.NONE
@@ -162,6 +163,9 @@ def test_what_the_queue_refused_never_was():
     forget_dropped(desk.book, kept - 1, 2)
     assert desk.order(kept) is None
     assert desk.order(one)["request"] == desk.order(two)["request"] == 0
+    desk.book.words[layout.EVENT_TS_NS] += 10**12
+    desk.tell(UpdateKind.LIMITS, generation=0, instrument=0)
+    assert not is_overdue(desk.book, 0), "nothing is awaited any more"
     assert (desk.row(OPEN_BUY), desk.row(TARGET), desk.row(layout.QUIET)) == (200, 200, 1)
     assert desk.book.words[layout.LIVE_ORDERS] == 2
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from desk import BUY, CANCEL, NEW, OTHER, REPLACE, SELL, THEIRS, Desk
 from test_admission import live
 
+from braind.counts import Count
 from braind.shadow import layout
 from braind.shadow.layout import (
     ANSWERED,
@@ -24,6 +28,7 @@ from braind.shadow.layout import (
 )
 from braind.shadow.names import name_row, take_position
 from braind.shadow.watch import has_diverged, is_overdue
+from braind.step import held_back
 from hft.layout.dtypes import RefusalReason, UpdateKind, VenueSession
 
 K = UpdateKind
@@ -71,6 +76,9 @@ def test_a_refused_cancel_or_replace_leaves_the_order_as_it_was():
         K.REFUSED, 3, action=REPLACE, intent_id=3, replaced_order_id=one, reason=RefusalReason.PRICE_COLLAR
     )
     assert (desk.order(3), desk.order(one)["request"], desk.row(OPEN_BUY)) == (None, 0, 100)
+    desk.book.words[layout.EVENT_TS_NS] += 10**12
+    desk.tell(K.LIMITS, generation=0, instrument=0)
+    assert not is_overdue(desk.book, 0), "nothing is awaited any more"
     assert not desk.diverged
 
 
@@ -237,6 +245,9 @@ def test_without_a_session_everything_is_held_back_and_what_is_awaited_is_awaite
     desk.book.words[layout.EVENT_TS_NS] += 100
     desk.tell(K.SESSION, generation=0, instrument=0, venue_reason=VenueSession.CONNECTING)
     assert is_overdue(desk.book, 0)
+    counts, plain = np.zeros(len(Count), np.int64), getattr(held_back, "py_func", held_back)
+    assert plain(2, 0, 1, SimpleNamespace(counts=counts, book=desk.book))
+    assert (counts[Count.VETOED], counts[Count.DROPPED_HELD]) == (0, 1), "no answer can come: no veto for it"
     desk.tell(K.SESSION, generation=0, instrument=0, venue_reason=VenueSession.UP)
     assert desk.book.words[HELD] == 0
     desk.tell(K.LIMITS, generation=0, instrument=0)
