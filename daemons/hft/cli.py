@@ -36,7 +36,7 @@ COMMANDS = (
     Command(("journal", "info"), "hft.journal.commands", "what a journal holds", "info"),
     Command(("journal", "verify"), "hft.journal.commands", "check every byte of a journal", "verify"),
     Command(
-        ("journal", "orders"), "hft.journal.orders", "orders and fills of a journal, a line each or as CSV"
+        ("journal", "orders"), "hft.decode.orders", "orders and fills of a journal, a line each or as CSV"
     ),
     Command(("journal", "cut"), "hft.journal.commands", "a part of a journal as a journal", "cut"),
     Command(("model", "train"), "braind.cli_model", "train a model package on a day", "train"),

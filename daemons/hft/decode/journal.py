@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from hft.decode.decoder import Batch
+from hft.decode.decoder import INSTRUMENTS, Batch
 from hft.journal.reader import Journal
-from hft.journal.symbols import InstrumentNames
-from hft.layout.dtypes import JournalStream
+from hft.layout.dtypes import SYMBOL_FACT, JournalStream
 
 _MARKET = int(JournalStream.MARKET)
 
@@ -37,12 +36,12 @@ class JournalDecoder:
     def batches(self) -> Iterator[Batch]:
         """The market records in order. Afterwards `problems` says, one line each, what is missing."""
         for generation in self._journal.generations(_MARKET):
-            symbols = InstrumentNames(self._journal, generation)
+            symbols = Symbols(self._journal, generation)
             for events in self._journal.records(_MARKET, generation):
                 self._count(events)
                 numbers = np.maximum(events["feed_sequence"], 1) - np.uint64(1)
                 yield Batch(events, numbers, symbols.at(int(events["sequence"][-1])))
-        self._note_problems()
+        self.problems += problems_of(self._journal, _MARKET)
 
     def counts(self) -> dict[str, object]:
         """{"messages", "by_type", "malformed"}: what feedd decoded, as far as it was recorded."""
@@ -58,12 +57,38 @@ class JournalDecoder:
         if not self._first_ts_ns and (timed := events["exchange_ts_ns"][events["exchange_ts_ns"] > 0]).size:
             self._first_ts_ns = int(timed[0])
 
-    def _note_problems(self) -> None:
-        self.problems += [
-            f"the recorder lost {loss}" for loss in self._journal.losses() if loss.stream == _MARKET
-        ]
-        self.problems += self._journal.damage()
-        if self._journal.torn_bytes:
-            self.problems.append(
-                f"torn tail: {self._journal.torn_bytes} bytes with {self._journal.torn_records} records dropped"
-            )
+
+def problems_of(journal: Journal, stream: int) -> list[str]:
+    """What of a stream is missing, a line each."""
+    problems = [f"the recorder lost {loss}" for loss in journal.losses() if loss.stream == stream]
+    problems += journal.damage()
+    if journal.torn_bytes:
+        problems.append(f"torn tail: {journal.torn_bytes} bytes with {journal.torn_records} records dropped")
+    return problems
+
+
+class Symbols:
+    """Names by instrument id in one generation, as the recorder found them on the board."""
+
+    def __init__(self, journal: Journal, generation: int) -> None:
+        parts = [block.records() for block in journal.blocks(JournalStream.SYMBOLS, generation)]
+        facts = np.concatenate(parts) if parts else np.zeros(0, SYMBOL_FACT)
+        self._facts = np.unique(facts[np.argsort(facts["sequence"], kind="stable")])
+        self._facts = self._facts[np.argsort(self._facts["sequence"], kind="stable")]
+        self._names: NDArray[np.str_] = np.zeros(INSTRUMENTS, "U16")
+        self._used = 0
+        # An id has its first name from the start: records may come before the board's entry.
+        self._take(self._facts[np.unique(self._facts["instrument_id"], return_index=True)[1]])
+
+    def at(self, sequence: int) -> NDArray[np.str_]:
+        """U16[instruments] after that record."""
+        due = int(np.searchsorted(self._facts["sequence"], sequence, side="right"))
+        if due > self._used:
+            self._names = self._names.copy()  # the one given out before stays as it was
+            self._take(self._facts[self._used : due])
+            self._used = due
+        return self._names
+
+    def _take(self, facts: NDArray[np.void]) -> None:
+        text = np.char.decode(np.ascontiguousarray(facts["symbol"]).view("S16")[:, 0], "latin-1")
+        self._names[facts["instrument_id"]] = np.char.rstrip(text)

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from journal_bench import recorder_of
 
 from hft.cli import main
-from hft.layout.dtypes import ORDER_UPDATE, IntentAction, RefusalReason, Side, UpdateKind, VenueSession
+from hft.decode import orders
+from hft.journal.errors import JournalError
+from hft.layout.dtypes import (
+    MARKET_EVENT,
+    ORDER_UPDATE,
+    EventKind,
+    IntentAction,
+    RefusalReason,
+    Side,
+    UpdateKind,
+    VenueSession,
+)
 from hft.regions import monotonic_ns
 
 
@@ -35,6 +49,8 @@ def journal(run, tmp_path):
     told(run, UpdateKind.CANCELED, quantity=60, position=40, venue_reason=ord("Z"), **order)
     told(run, UpdateKind.REFUSED, quantity=7, position=40, reason=RefusalReason.POSITION_LIMIT, **order)
     told(run, UpdateKind.REJECTED, quantity=8, position=40, venue_reason=15, **order)
+    recorder.do_pass()
+    run.publish(10)
     while recorder.do_pass():
         pass
     recorder.close()
@@ -75,6 +91,65 @@ def test_the_table_has_every_field_by_name(journal, tmp_path):
     assert (filled["price"], filled["quantity"], filled["match_number"]) == ("1234500", "40", "9")
     assert not any(name.startswith("reserved") for name in filled)
     assert int(filled["time_utc_ns"]) > 1_700_000_000_000_000_000
+
+
+def test_a_table_of_nothing_has_its_head_and_one_that_can_not_be_written_leaves_nothing(
+    journal, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "none.csv"
+    assert main(["journal", "orders", str(journal), "--symbol", "OTHER", "--csv", str(out)]) == 0
+    assert out.read_text().startswith("time_utc_ns,symbol,sequence,")
+    assert main(["journal", "orders", str(journal), "--csv", str(tmp_path / "absent" / "o.csv")]) == 2
+    assert "absent" in capsys.readouterr().err
+    intact = orders.updates_of
+
+    def damaged(journal):
+        yield next(intact(journal))
+        raise JournalError("block 3 is damaged (checksum)")
+
+    monkeypatch.setattr(orders, "updates_of", damaged)
+    assert main(["journal", "orders", str(journal), "--csv", str(tmp_path / "broken.csv")]) == 2
+    assert "block 3 is damaged" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"journal", "none.csv"}
+
+
+def test_what_is_missing_is_told(journal, capsys):
+    file = journal / "000001.journal"
+    data = bytearray(file.read_bytes())
+    data[data.rindex((1_234_500).to_bytes(8, "little"))] ^= 1
+    file.write_bytes(data)
+    assert main(["journal", "orders", str(journal)]) == 0
+    assert "torn tail" in capsys.readouterr().err
+
+
+def test_who_reads_only_the_beginning_gets_it_without_a_complaint(journal):
+    command = f"{Path(sys.executable).with_name('hft')} journal orders {journal} | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"for i in $(seq 3); do {command}; done"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout.count("session"), done.stderr) == (3, "")
+
+
+def test_a_name_is_the_one_that_the_id_had_then(run, tmp_path, capsys):
+    recorder = recorder_of(run, tmp_path / "journal")
+    run.name(5, "FIRST", 1)
+    run.publish(10, instrument_id=5)
+    recorder.do_pass()
+    told(run, UpdateKind.FILLED, instrument_id=5, order_id=1, market_seq=10)
+    begun = np.zeros(1, MARKET_EVENT)
+    begun["kind"], begun["code"] = int(EventKind.SESSION), ord("+")
+    run.market_writer.publish(begun)
+    run.name(5, "SECOND", 12)
+    run.publish(10, instrument_id=5)
+    told(run, UpdateKind.FILLED, instrument_id=5, order_id=2, market_seq=20)
+    told(run, UpdateKind.CANCELED, instrument_id=5, order_id=2)
+    while recorder.do_pass():
+        pass
+    recorder.close()
+    assert main(["journal", "orders", str(tmp_path / "journal")]) == 0
+    names = [line.split()[3] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["FIRST", "SECOND", "SECOND"], "what nobody asked for comes after what was known last"
 
 
 def test_no_journal_is_named(tmp_path, capsys):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hft.decode.journal import Symbols, problems_of
+from hft.decode.outputs import AtomicFile
 from hft.journal.errors import JournalError
 from hft.journal.reader import Block, Journal
-from hft.journal.symbols import InstrumentNames
 from hft.layout.dtypes import (
+    ORDER_UPDATE,
     IntentAction,
     JournalStream,
     OrderState,
@@ -35,6 +38,7 @@ _NAMED = {
     "kind": UpdateKind, "side": Side, "action": IntentAction, "reason": RefusalReason, "order_state": OrderState,
     "time_in_force": TimeInForce,
 }  # fmt: skip
+FIELDS = tuple(name for name in ORDER_UPDATE.names or () if not name.startswith("reserved"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +64,7 @@ def _kind(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit code 0, or 2 when it can not be used. What the recorder lost is told at the end."""
+    """Exit code 0, or 2 when it can not be used. What is missing is told at the end."""
     try:
         journal = Journal(arguments.journal)
         chosen = (
@@ -74,9 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             for one in chosen:
                 print(line(*one))
-        for loss in journal.losses():
-            if loss.stream == JournalStream.UPDATES:
-                print(f"hft journal orders: the recorder lost {loss}", file=sys.stderr)
+        for problem in problems_of(journal, int(JournalStream.UPDATES)):
+            print(f"hft journal orders: {problem}", file=sys.stderr)
+    except BrokenPipeError:
+        raise  # who reads has seen enough
     except (JournalError, OSError) as error:
         print(f"hft journal orders: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
@@ -86,16 +91,17 @@ def run(arguments: argparse.Namespace) -> int:
 def updates_of(journal: Journal) -> Iterator[tuple[str, int, np.void]]:
     """(symbol, UTC in ns, OrderUpdate) in the order they were told. Raises JournalError as it reads."""
     places = _market_places(journal)
-    names: dict[int, InstrumentNames] = {}
+    generation, market_seq, names = 0, 0, None
     for block in journal.blocks(JournalStream.UPDATES):
         monotonic_ns, wall_ns = block.written_ns
-        generation = _market_of(places, block)
+        if generation != _market_of(places, block):
+            generation, market_seq = _market_of(places, block), 0
+            names = Symbols(journal, generation)
         for update in block.records():
-            symbol = ""
-            if generation and update["instrument_id"]:
-                if generation not in names:
-                    names[generation] = InstrumentNames(journal, generation)
-                symbol = str(names[generation].at(2**62)[update["instrument_id"]])
+            market_seq = max(
+                market_seq, int(update["market_seq"])
+            )  # what nobody asked for has none of its own
+            symbol = str(names.at(market_seq)[update["instrument_id"]]) if names is not None else ""
             yield symbol, int(update["publish_ts_ns"]) - monotonic_ns + wall_ns, update
 
 
@@ -139,14 +145,19 @@ def _why(update: np.void) -> str:
 
 
 def _write_csv(path: Path, chosen: Iterator[tuple[str, int, np.void]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        header: tuple[str, ...] = ()
+    file = AtomicFile(path)
+    try:
+        text = io.TextIOWrapper(file.handle, encoding="utf-8", newline="")
+        writer = csv.writer(text)
+        writer.writerow(("time_utc_ns", "symbol", *FIELDS))
         for symbol, time_ns, update in chosen:
-            if not header:
-                header = tuple(name for name in update.dtype.names or () if not name.startswith("reserved"))
-                writer.writerow(("time_utc_ns", "symbol", *header))
-            writer.writerow((time_ns, symbol, *(_text(name, int(update[name])) for name in header)))
+            writer.writerow((time_ns, symbol, *(_text(name, int(update[name])) for name in FIELDS)))
+        text.flush()
+        text.detach()
+    except BaseException:
+        file.discard()
+        raise
+    file.commit()
 
 
 def _text(name: str, value: int) -> str | int:
