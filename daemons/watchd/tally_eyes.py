@@ -139,7 +139,7 @@ class TallyEyes:
             self._tally.look.lost_records += reader.lost_records - self._lost_seen
             return self._begin(state, positions, ring)
         for instrument_id in list(self._tally.due):
-            if (entry := read_position(positions, instrument_id)) is not None:
+            if (entry := read_position(positions, instrument_id)) is not None and entry.instrument_id:
                 self._tally.begin(entry)
         return None
 

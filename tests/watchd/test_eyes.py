@@ -106,6 +106,29 @@ def stalled_ns(
     return tracks[0].stalled_ns, tracks[1].stalled_ns
 
 
+def test_whether_a_daemon_lives_is_asked_before_its_words_are_read(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last words, DRAINING among them, would otherwise be missing from the look that finds it dead."""
+    eyes, asked = circle.eyes(), []
+    registered = {name: circle.registered(name) for name in HEARTBEATS}
+    for one in registered.values():
+        eyes.watch(one)
+    monkeypatch.setattr(Registered, "alive", property(lambda self: asked.append(self.name) or True))
+
+    def read(region: Region, offset: int, count: int) -> np.ndarray:
+        assert asked == ["feedd", "braind"]
+        return load_words(region, offset, count)
+
+    monkeypatch.setattr(eyes_module, "load_words", read)
+    view = eyes.look(0, 0, registered, HEARTBEATS)
+    assert view.feedd is not None
+    assert view.feedd.alive
+    for one in registered.values():
+        os.close(one.pidfd)
+        one.connection.close()
+
+
 READS_A_LOOK = 10  # or a few less
 
 

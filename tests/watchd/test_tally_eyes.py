@@ -15,6 +15,8 @@ from order_standin import CAPACITY, OrderStandin
 
 from hft.layout.dtypes import GATEWAY_POSITION, GATEWAY_STATE, BookValidity, RegionKind, UpdateKind
 from hft.regions import Region
+from watchd import tally_eyes
+from watchd.tally import Entry
 from watchd.tally_eyes import TallyEyes, read_position
 
 MS = 1_000_000
@@ -211,3 +213,35 @@ def test_an_entry_that_is_being_written_is_not_read(feedd: OrderStandin) -> None
     feedd.positions.records(GATEWAY_POSITION)[3]["version"] = 5
     assert read_position(feedd.positions, 3) is None
     assert read_position(feedd.positions, 64) is None
+
+
+def test_ids_follow_the_symbols_that_a_new_session_gives_them(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.quote(3, "AAPL", 98, 102)
+    feedd.quote(4, "MSFT", 98, 102)
+    eyes.look(MS)
+    assert eyes.ids == {"AAPL": 3, "MSFT": 4}
+    feedd.quote(3, "MSFT", 98, 102)
+    feedd.quote(4, "ELSE", 98, 102)
+    eyes.look(1000 * MS)
+    assert eyes.ids == {"MSFT": 3}
+    feedd.quote(9, "AAPL", 98, 102)
+    eyes.look(2000 * MS)
+    assert eyes.ids == {"AAPL": 9, "MSFT": 3}
+
+
+def test_a_position_that_is_being_written_at_the_start_is_counted_afterwards(
+    feedd: OrderStandin, eyes: TallyEyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feedd.hold(3, 50, 10)
+    feedd.hold(4, 60, 10)
+    attempts: list[int] = []
+
+    def busy(positions: Region, instrument_id: int) -> Entry | None:
+        attempts.append(instrument_id)
+        first = instrument_id == 4 and attempts.count(4) == 1
+        return None if first else read_position(positions, instrument_id)
+
+    monkeypatch.setattr(tally_eyes, "read_position", busy)
+    look = eyes.look(MS)
+    assert {at: holding.position for at, holding in look.holdings.items()} == {3: 50, 4: 60}
+    assert attempts.count(4) > 1

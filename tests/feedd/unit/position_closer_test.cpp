@@ -43,9 +43,9 @@ class PositionCloserTest : public OrderDeskTest {
   }
 
   // 0 = that side is empty.
-  void quote(std::uint64_t bid, std::uint64_t ask) {
+  void quote(std::uint64_t bid, std::uint64_t ask, const char (&symbol)[5] = "ACME") {
     schema::BoardEntry entry;
-    std::memcpy(entry.mutable_symbol()->Data(), "ACME", 4);
+    std::memcpy(entry.mutable_symbol()->Data(), symbol, 4);
     entry.mutate_instrument_id(ACME);
     entry.mutate_trade_state(schema::TradeState::TRADING);
     entry.mutate_validity(schema::BookValidity::VALID);
@@ -90,6 +90,17 @@ class PositionCloserTest : public OrderDeskTest {
   std::optional<GateKeeper> keeper_;
   std::optional<PositionCloser> closer_;
 };
+
+TEST_F(PositionCloserTest, an_id_that_the_feed_gave_to_another_symbol_is_not_traded) {
+  hold(30);
+  quote(BID, ASK, "ELSE");
+  schema::OrderIntent order;
+  EXPECT_EQ(RefusalReason::NOT_ALLOWED,
+            keeper_->closing_order(desk_->accounts().by_symbol(venue_symbol("ACME")), DeskClock::now_ns, order));
+  quote(BID, ASK);
+  EXPECT_EQ(RefusalReason::NONE,
+            keeper_->closing_order(desk_->accounts().by_symbol(venue_symbol("ACME")), DeskClock::now_ns, order));
+}
 
 TEST_F(PositionCloserTest, a_long_position_is_sold_at_the_bid_in_orders_that_the_limits_allow) {
   hold(250);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -274,6 +275,16 @@ def test_chronys_offset_is_read_where_the_plan_says_ntp(
     host.write("commands/chronyc -c tracking", said)
     result = host.result("clock_offset")
     assert (result.state, current in result.current) == (state, True), result
+
+
+def test_in_a_unit_ptp4l_is_asked_from_the_unit_s_own_directory(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/hft-doctor")
+    assert host.results()["clock_offset"].state is State.HIDDEN
+    said = (host.root / "commands/pmc -u -b 0 GET TIME_STATUS_NP").read_text()
+    host.write(f"commands/pmc -i _run_hft-doctor_pmc.{os.getpid()} -u -b 0 GET TIME_STATUS_NP", said)
+    assert host.results()["clock_offset"].state is State.PASSED
 
 
 def test_daemons_that_do_not_run_are_judged_by_their_units(host: FakeHost) -> None:

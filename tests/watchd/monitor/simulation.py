@@ -23,8 +23,7 @@ from watchd.settings import Settings
 from watchd.states import Phase, SuiteState
 from watchd.view import OperatorVeto
 
-FAULTY_MS = 2000
-HEALING_MS = 5000
+FAULTY_MS, HEALING_MS = 2000, 5000
 WARMUP = int(LoopState.WARMUP)
 
 
@@ -121,9 +120,8 @@ class Simulation(World):
         FAULTS[name][1](self)
 
     def loops(self) -> list[Loop]:
-        return [
-            loop for process in (self.feedd, self.braind) if process is not None for loop in process.loops
-        ]
+        processes = [process for process in (self.feedd, self.braind) if process is not None]
+        return [loop for process in processes for loop in process.loops]
 
     # -- what must hold -------------------------------------------------------------------------------------------
 
@@ -393,9 +391,8 @@ def main(first: int, last: int) -> None:
         except Broken as error:
             broken += 1
             print(f"seed {seed}: {error}")
-    print(
-        f"{last - first} seeds, {broken} broken; " + ", ".join(f"{k}: {v}" for k, v in sorted(totals.items()))
-    )
+    happened = ", ".join(f"{k}: {v}" for k, v in sorted(totals.items()))
+    print(f"{last - first} seeds, {broken} broken; {happened}")
     sys.exit(1 if broken else 0)
 
 

@@ -45,7 +45,7 @@ def _ptp(subject: Subject) -> tuple[float, str]:
     It wants a socket of its own for the answer, in /run, where a unit may write to a directory of its own at most.
     """
     own = os.environ.get("RUNTIME_DIRECTORY")
-    socket = ("-i", f"{own}/pmc") if own else ()
+    socket = ("-i", f"{own}/pmc.{os.getpid()}") if own else ()
     said = subject.tree.command("pmc", *socket, "-u", "-b", "0", "GET TIME_STATUS_NP")
     offset, present = re.search(r"master_offset\s+(-?\d+)", said), re.search(r"gmPresent\s+(\w+)", said)
     if not offset or not present:
