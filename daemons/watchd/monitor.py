@@ -323,7 +323,7 @@ class Monitor:
         self.move(Step.KILL)
         self.kill = Kill(
             why.reason, why.detail, why.by, why.uid, why.culprit, view.now_ns, view.wall_ns, self.epoch, was_open,
-            why.reason == int(CloseReason.DIED_ARMED), _open_orders(view), view.gateway,
+            blind=why.reason == int(CloseReason.DIED_ARMED), open_orders=_open_orders(view), first=view.gateway,
         )  # fmt: skip
         self.cancels.abandon("a kill came first, and cancels everything")
         self._requests.abandon("a kill came first")

@@ -31,7 +31,7 @@ class GateKeeper {
   void remember(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
   void set_limits(const Region& limits) noexcept { limits_.set_region(limits); }
   // True when other limits than before are in force.
-  bool refresh_limits() noexcept { return limits_.refresh(); }
+  void refresh_limits() noexcept { limits_.refresh(); }
   [[nodiscard]] std::uint64_t limits_sequence() const noexcept { return limits_.sequence(); }
 
   // Between intents: finds allowed instruments on the board, and marks one position.
