@@ -32,7 +32,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_end_of_session": "0 or 1: 1 = the venue ended the session and everything before its end was delivered or given up",
     "hft_feedd_expected_sequence": "sequence: next one to be delivered",
     "hft_feedd_behind_messages": "messages: known to exist and not delivered yet",
-    "hft_feedd_silence_alarms_total": "alarms: no packet on any line for silence_alarm_ms",
+    "hft_feedd_silence_alarms_total": "alarms: no packet of the session on any line for silence_alarm_ms",
     "hft_feedd_feed_silent": "0 or 1: 1 = such an alarm stands",
     "hft_feedd_messages_decoded_total": "messages: distinct, well formed",
     "hft_feedd_messages_total": "messages: the same by ITCH type",

@@ -142,7 +142,7 @@ def make_venue(tmp_path: Path) -> Iterator[Callable[..., PaperVenue]]:
 def circle(
     make_feedd: Callable[..., Feedd], feed: Feed, tmp_path: Path, make_venue: Callable[..., PaperVenue]
 ) -> Callable[..., OrderCircle]:
-    """circle(*paperd's options, idle="spin", gateway={…}, risk={…}): not started yet."""
+    """circle(*paperd's options, idle="spin", gateway={…}, risk={…}, lines={…} of the feed): not started yet."""
 
     def make(*options: str, idle: str = "backoff", **sections: dict[str, object]) -> OrderCircle:
         return OrderCircle(partial(make_feedd, idle=idle), feed, tmp_path, make_venue(*options), **sections)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hft.layout.dtypes import (
     GATEWAY_ORDER,
     GATEWAY_POSITION,
+    ORDER_UPDATE,
     CloseReason,
     RefusalReason,
     RegionKind,
@@ -84,12 +85,13 @@ class OrderCircle:
         venue: PaperVenue,
         gateway: dict[str, object] | None = None,
         risk: dict[str, object] | None = None,
+        lines: dict[str, object] | None = None,
     ) -> None:
         self.feed, self.venue = feed, venue
         self.credentials = directory / "credentials"
         self.credentials.mkdir()
         (self.credentials / "venue.password").write_text("secret\n")
-        self.feedd = make_feedd(feed.keys())
+        self.feedd = make_feedd(feed.keys() | (lines or {}))
         sections: dict[str, dict[str, object]] = {
             "feedd.gateway": {"venue": venue.address, "reconnect_ms": 10, "reconnect_ms_max": 50}
             | (gateway or {}),
@@ -177,7 +179,7 @@ class OrderCircle:
         wait_until(
             enough, lambda: f"{count} × {wait_for!r}, but {[_told(u) for part in parts for u in part]}"
         )
-        return np.concatenate(parts) if parts else np.zeros(0, self.queue.updates.records)
+        return np.concatenate(parts) if parts else np.zeros(0, ORDER_UPDATE)
 
     def kinds(self, wait_for: UpdateKind, count: int = 1) -> list[str]:
         return [str(UpdateKind(int(u["kind"])).name) for u in self.updates(wait_for, count)]

@@ -139,6 +139,24 @@ def test_a_silent_feed_raises_an_alarm_once_and_is_greeted_when_it_is_back(
     assert session_codes(feedd).startswith("+!*!")
 
 
+def test_what_is_not_of_the_session_breaks_no_silence(
+    make_feedd: Make, feed: Feed, messages: list[bytes]
+) -> None:
+    feedd = make_feedd(feed.keys() | QUIET | {"silence_alarm_ms": 150}).start()
+    feed.send(1, messages[:5])
+    feedd.wait_for_stat("feedd_messages_decoded_total", 5)
+
+    def noise() -> bool:
+        feed.send_raw("a", b"noise")
+        feed.send(1, messages[:1], lines="b", session="STRAY")
+        feed.send(1, messages[:1], lines="b", session="OTHER")
+        return bool(feedd.stat("feedd_feed_silent") == 1)
+
+    wait_until(noise, "the alarm")
+    noise()
+    assert session_codes(feedd) == "+!"
+
+
 def test_after_the_end_of_a_session_silence_is_no_alarm(
     make_feedd: Make, feed: Feed, messages: list[bytes]
 ) -> None:

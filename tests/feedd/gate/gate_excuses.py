@@ -16,7 +16,7 @@ _EMPTY: Final = "an empty place is one whose quantity is 0, whatever else it say
 EXCUSES: Final[dict[tuple[str, str, str], str]] = {
     (
         "gate.cpp",
-        "const std::uint64_t apart_ns = heard_ns > now_ns ? heard_ns - now_ns : now_ns - heard_ns;",
+        "const std::uint64_t apart_ns = up_to_date_ns > now_ns ? up_to_date_ns - now_ns : now_ns - up_to_date_ns;",
         "> → >=",
     ): "of two equal stamps both differences are 0",
     (

@@ -48,7 +48,7 @@ const std::vector<std::pair<RefusalReason, std::function<void(World&)>>> FAULTS 
     {RefusalReason::NOT_ALLOWED, [](World& w) { w.instrument.allowed = false; }},
     {RefusalReason::NOT_TRADING, [](World& w) { w.instrument.trade_state = schema::TradeState::HALTED; }},
     {RefusalReason::BOOK_INVALID, [](World& w) { w.instrument.validity = schema::BookValidity::PARTIAL; }},
-    {RefusalReason::BOOK_STALE, [](World& w) { w.account.feed_heard_ts_ns = NOW_NS - 1001; }},
+    {RefusalReason::BOOK_STALE, [](World& w) { w.account.feed_up_to_date_ts_ns = NOW_NS - 1001; }},
     {RefusalReason::INTENT_TOO_OLD, [](World& w) { w.order.intent_emit_ts_ns = NOW_NS - 1001; }},
     {RefusalReason::PRICE_OFF_TICK, [](World& w) { w.limits.price_tick = 300; }},
     {RefusalReason::QUANTITY_OFF_LOT, [](World& w) { w.limits.lot = 3; }},
@@ -113,7 +113,7 @@ TEST(GateTest, an_absent_limit_refuses) {
   };
   for (const auto& [limit, reason] : limits) {
     World world;
-    world.order.intent_emit_ts_ns = world.account.feed_heard_ts_ns = NOW_NS;
+    world.order.intent_emit_ts_ns = world.account.feed_up_to_date_ts_ns = NOW_NS;
     world.instrument.position = -500;  // the order only reduces it
     world.account.marked_value = 500;
     world.limits.*limit = 0;
@@ -133,20 +133,20 @@ TEST(GateTest, an_empty_locked_or_crossed_book_is_no_reference) {
 
 TEST(GateTest, a_feed_stamped_a_little_ahead_of_our_clock_is_fresh_and_a_lot_ahead_is_nonsense) {
   World world;
-  world.account.feed_heard_ts_ns = NOW_NS + 1000;
+  world.account.feed_up_to_date_ts_ns = NOW_NS + 1000;
   EXPECT_EQ(RefusalReason::NONE, world.refusal());
-  world.account.feed_heard_ts_ns = NOW_NS + 1001;
+  world.account.feed_up_to_date_ts_ns = NOW_NS + 1001;
   EXPECT_EQ(RefusalReason::BOOK_STALE, world.refusal());
 }
 
 TEST(GateTest, a_stamp_of_0_is_none_however_young_the_clock) {
   World world;
-  world.account.feed_heard_ts_ns = world.order.intent_emit_ts_ns = 1;
+  world.account.feed_up_to_date_ts_ns = world.order.intent_emit_ts_ns = 1;
   const auto refusal = [&] { return gate_refusal(world.order, world.instrument, world.account, world.limits, 500); };
   EXPECT_EQ(RefusalReason::NONE, refusal());
   world.order.intent_emit_ts_ns = 0;
   EXPECT_EQ(RefusalReason::INTENT_TOO_OLD, refusal());
-  world.account.feed_heard_ts_ns = 0;
+  world.account.feed_up_to_date_ts_ns = 0;
   EXPECT_EQ(RefusalReason::BOOK_STALE, refusal());
 }
 

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "feedd/clock.hpp"
 
 namespace hft::feedd {
@@ -54,8 +56,8 @@ MarketAgent::MarketAgent(const Config& config, Region& ring, Region& board, Mark
                   publisher_, clock_),
       sources_(open_sources(config.feed)),
       stats_(stats),
-      last_event_ns_(monotonic_ns()),
-      last_packet_ns_(last_event_ns_) {
+      begin_ns_(monotonic_ns()),
+      last_event_ns_(begin_ns_) {
   for (const Source& source : sources_) stats_.opened(source.line, source.receiver.socket());
   if (sources_.back().line == Line::RETRANSMISSION) {
     request_descriptor_ = sources_.back().receiver.socket().descriptor();
@@ -85,13 +87,6 @@ void MarketAgent::stop() noexcept {
 unsigned MarketAgent::take_packets(Source& source, std::uint64_t now_ns) noexcept {
   const auto datagrams = source.receiver.poll(now_ns);
   if (datagrams.empty()) return 0;
-  if (source.line != Line::RETRANSMISSION) {
-    last_packet_ns_.store(now_ns, std::memory_order_relaxed);  // an age: no partner
-    if (counters_.silent) {
-      counters_.silent = false;
-      normalizer_.on_feed_back();
-    }
-  }
   for (const Datagram& datagram : datagrams) {
     const std::uint64_t before = normalizer_.ring_sequence();
     const RetransmissionRequest request =
@@ -102,6 +97,11 @@ unsigned MarketAgent::take_packets(Source& source, std::uint64_t now_ns) noexcep
       last_event_ns_ = monotonic_ns();
       stats_.receive_to_publish_ns.record(last_event_ns_ - datagram.receive_ts_ns);
     }
+  }
+  up_to_date_ns_.store(sequencer_.up_to_date_ns(), std::memory_order_relaxed);  // an age: no partner
+  if (counters_.silent && sequencer_.heard_ns() == now_ns) {
+    counters_.silent = false;
+    normalizer_.on_feed_back();
   }
   return static_cast<unsigned>(datagrams.size());
 }
@@ -116,9 +116,8 @@ void MarketAgent::on_timer(std::uint64_t now_ns) noexcept {
 
 // After the end of a session silence is what is expected.
 void MarketAgent::watch_silence(std::uint64_t now_ns) noexcept {
-  if (counters_.silent || now_ns < last_packet_ns_.load(std::memory_order_relaxed) + silence_alarm_ns_ ||
-      sequencer_.session_ended())
-    return;
+  const std::uint64_t heard_ns = std::max(begin_ns_, sequencer_.heard_ns());
+  if (counters_.silent || now_ns < heard_ns + silence_alarm_ns_ || sequencer_.session_ended()) return;
   counters_.silent = true;
   ++counters_.silence_alarms;
   normalizer_.on_silence();

@@ -1,7 +1,8 @@
 // The market thread's work: sockets → sequencer → normalizer → market.ring and market.board.
 //
 // A round polls each socket once and never waits. While nothing is published TICK records say that time passes;
-// when no line has carried a packet for `silence_alarm_ns` SESSION '!' says so, and '*' when one does again.
+// when no line has carried a packet of the session for `silence_alarm_ns` SESSION '!' says so, and '*' behind the
+// first one that comes again.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -47,8 +48,9 @@ class MarketAgent {
     PacketReceiver receiver;
   };
   [[nodiscard]] const std::vector<Source>& sources() const noexcept { return sources_; }
-  // CLOCK_MONOTONIC of the last packet on a line; the gateway thread looks at it.
-  [[nodiscard]] const std::atomic<std::uint64_t>& heard_ns() const noexcept { return last_packet_ns_; }
+  // CLOCK_MONOTONIC at which the books last had all that the lines had said (Sequencer::up_to_date_ns), 0 = not in this
+  // session; the gateway thread looks at it.
+  [[nodiscard]] const std::atomic<std::uint64_t>& up_to_date_ns() const noexcept { return up_to_date_ns_; }
 
  private:
   unsigned take_packets(Source& source, std::uint64_t now_ns) noexcept;
@@ -72,11 +74,12 @@ class MarketAgent {
   int request_descriptor_ = -1;  // of the retransmission source
   MarketStats& stats_;
   AgentCounters counters_;
+  std::uint64_t begin_ns_;       // of the agent
   std::uint64_t last_event_ns_;  // when the ring last moved
   std::uint64_t replies_until_ns_ = 0;
   std::uint64_t timer_due_ns_ = 0;
   std::uint64_t house_due_ns_ = 0;
-  alignas(128) std::atomic<std::uint64_t> last_packet_ns_;  // when a line last carried a packet: another thread's line
+  alignas(128) std::atomic<std::uint64_t> up_to_date_ns_{0};  // another thread's line
 };
 
 }  // namespace hft::feedd

@@ -36,6 +36,7 @@ void Sequencer::begin_session(const MoldSession& session) noexcept {
   expected_ = options_.join == Join::START ? 1 : packet_.sequence();
   highest_ = expected_;
   tail_noticed_ns_ = 0;
+  up_to_date_ns_ = 0;
   end_sequence_ = 0;
   line_next_ = {};
   front_ = {};

@@ -101,6 +101,12 @@ class Sequencer {
   // Messages known to exist and not delivered yet.
   [[nodiscard]] std::uint64_t behind_messages() const noexcept { return highest_ - expected_; }
   [[nodiscard]] bool session_ended() const noexcept { return ended_; }
+  // `now_ns` of the last packet of the current session on line A or B; 0 = none yet.
+  [[nodiscard]] std::uint64_t heard_ns() const noexcept { return line_heard_ns_; }
+  // `receive_ts_ns` of the last such packet that was news (messages not delivered before, or a heartbeat at the end
+  // of all that were) and left nothing behind; 0 = none yet. Copies, strays, what the server sends again and the
+  // repeated end of a session are not news.
+  [[nodiscard]] std::uint64_t up_to_date_ns() const noexcept { return up_to_date_ns_; }
 
  private:
   struct FrontGap {
@@ -141,7 +147,8 @@ class Sequencer {
   MoldSession earlier_session_{};
   MoldSession candidate_session_{};  // of the last packets on the lines, while candidate_packets_ != 0
   std::uint32_t candidate_packets_ = 0;
-  std::uint64_t line_heard_ns_ = 0;  // last packet of the current session on line A or B
+  std::uint64_t line_heard_ns_ = 0;
+  std::uint64_t up_to_date_ns_ = 0;
   bool in_session_ = false;
   bool has_earlier_session_ = false;
   bool ended_ = false;

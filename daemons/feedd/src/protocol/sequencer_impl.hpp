@@ -21,6 +21,8 @@ RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64
   }
   const std::uint64_t first = packet_.sequence();
   const std::uint64_t next = first + packet_.messages();
+  const bool news = line != Line::RETRANSMISSION && !packet_.end_of_session() &&
+                    (next > expected_ || (next == expected_ && packet_.messages() == 0));
   auto& line_next = line_next_[static_cast<std::size_t>(line)];
   line_next = std::max(line_next, next);
   if (packet_.messages() == 0) ++counters_.heartbeats;
@@ -37,7 +39,9 @@ RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64
   } else {
     hold_packet(line, receive_ts_ns, now_ns);
   }
-  return settle(line, now_ns, sink);
+  const RetransmissionRequest request = settle(line, now_ns, sink);
+  if (news && next == expected_ && expected_ == highest_) up_to_date_ns_ = receive_ts_ns;
+  return request;
 }
 
 template <MessageSink Sink>

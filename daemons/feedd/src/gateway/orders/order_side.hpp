@@ -12,13 +12,13 @@
 
 namespace hft::feedd {
 
-// What it is made of; regions, stats and `feed_heard_ns` outlive it.
+// What it is made of; regions, stats and `feed_up_to_date_ns` outlive it.
 struct OrderParts {
   const Config& config;
   Region& positions;  // gateway.positions
   Region& orders;     // gateway.orders
   const Region& board;
-  const std::atomic<std::uint64_t>& feed_heard_ns;
+  const std::atomic<std::uint64_t>& feed_up_to_date_ns;
   DeskStats& stats;
   std::unique_ptr<Venue> venue;
 };

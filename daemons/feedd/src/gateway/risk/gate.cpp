@@ -30,9 +30,9 @@ bool usable(const GateInstrument& instrument) noexcept {
 
 // The market thread's stamp may be ahead of our `now`: it is published after we read the clock, and it is made from
 // the time stamp counter. Farther ahead than the limit it is nonsense.
-bool fresh(std::uint64_t heard_ns, std::uint64_t now_ns, std::uint64_t age_ns_max) noexcept {
-  const std::uint64_t apart_ns = heard_ns > now_ns ? heard_ns - now_ns : now_ns - heard_ns;
-  return heard_ns != 0 && age_ns_max != 0 && apart_ns <= age_ns_max;
+bool fresh(std::uint64_t up_to_date_ns, std::uint64_t now_ns, std::uint64_t age_ns_max) noexcept {
+  const std::uint64_t apart_ns = up_to_date_ns > now_ns ? up_to_date_ns - now_ns : now_ns - up_to_date_ns;
+  return up_to_date_ns != 0 && age_ns_max != 0 && apart_ns <= age_ns_max;
 }
 
 // Emission and `now` are of one clock, and the intent was copied in between: the future is nonsense.
@@ -112,7 +112,7 @@ RefusalReason market_refusal(const GateOrder& order, const GateInstrument& instr
   if (!instrument.allowed) return RefusalReason::NOT_ALLOWED;
   if (!(instrument.trade_state == schema::TradeState::TRADING)) return RefusalReason::NOT_TRADING;
   if (!usable(instrument)) return RefusalReason::BOOK_INVALID;
-  if (!fresh(account.feed_heard_ts_ns, now_ns, limits.book_age_ns_max)) return RefusalReason::BOOK_STALE;
+  if (!fresh(account.feed_up_to_date_ts_ns, now_ns, limits.book_age_ns_max)) return RefusalReason::BOOK_STALE;
   if (!recent(order.intent_emit_ts_ns, now_ns, limits.intent_age_ns_max)) return RefusalReason::INTENT_TOO_OLD;
   return RefusalReason::NONE;
 }

@@ -46,9 +46,9 @@ struct GateAccount {
   std::uint64_t gross_notional_others = UINT64_MAX;  // worst case × mark of all other instruments
   std::uint64_t open_orders = UINT64_MAX;
   std::uint64_t unacknowledged = UINT64_MAX;
-  std::int64_t marked_value = INT64_MIN;  // realized and unrealized, of the day; loss is negative
-  std::uint64_t feed_heard_ts_ns = 0;     // newest publication of the feed
-  bool message_allowed = false;           // MessageBucket::order_allowed
+  std::int64_t marked_value = INT64_MIN;    // realized and unrealized, of the day; loss is negative
+  std::uint64_t feed_up_to_date_ts_ns = 0;  // the books last had all that the feed's lines had said; 0 = never
+  bool message_allowed = false;             // MessageBucket::order_allowed
 };
 
 // `now_ns` is read after the intent was copied.

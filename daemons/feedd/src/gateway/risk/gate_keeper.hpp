@@ -18,8 +18,8 @@ class GateKeeper {
   static constexpr std::uint64_t NAMES_INTERVAL_NS = 100'000'000;  // between two walks over the board
   static constexpr std::uint32_t ENTRIES_A_ROUND = 16;
 
-  // `board`, `feed_heard_ns` (CLOCK_MONOTONIC of the last packet of the feed) and `desk` outlive the keeper.
-  GateKeeper(const RiskConfig& config, const Region& board, const std::atomic<std::uint64_t>& feed_heard_ns,
+  // `board`, `feed_up_to_date_ns` (Sequencer::up_to_date_ns) and `desk` outlive the keeper.
+  GateKeeper(const RiskConfig& config, const Region& board, const std::atomic<std::uint64_t>& feed_up_to_date_ns,
              OrderDesk& desk);
 
   // NEW and REPLACE: the first "no" from NOT_ALLOWED on. A CANCEL is asked for its message alone.
@@ -51,7 +51,7 @@ class GateKeeper {
 
   const RiskConfig config_;
   const Region& board_;
-  const std::atomic<std::uint64_t>& feed_heard_ns_;
+  const std::atomic<std::uint64_t>& feed_up_to_date_ns_;
   OrderDesk& desk_;
   LimitsView limits_;
   DuplicateWindow duplicates_;
