@@ -161,7 +161,7 @@ class Brain:
                 name_row(self.book, int(instrument_id), slot, int(self.state.tick[slot]))
                 take_position(self.book, slot, 0, 0)
         self.own[:] = 0
-        self.counts[[Count.LOST, Count.RING_LOST_SEEN, Count.UPDATES_SEQ]] = 0
+        self.counts[[Count.LOST, Count.RING_LOST_SEEN, Count.UPDATES_SEQ, Count.UNSURE]] = 0
         self.gate = self.gate._replace(decide_after_seq=decide_after_seq)
 
     def name(self, instrument_id: int, slot: int, price_decimals: int) -> None:

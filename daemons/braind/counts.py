@@ -48,13 +48,14 @@ class Count(IntEnum):
     UPDATES_SEQ = 15
     DROPPED_HELD = 16
     WITHDRAWALS = 17
+    UNSURE = 18  # records are missing, and what rests was not withdrawn yet
     # From here on: what one call of `step` has to tell the loop.
-    STOPPED_FOR = 18
-    UNRESOLVED_ID = 19
-    UNRESOLVED_SEQ = 20
-    LOST_NOW = 21
-    RING_LOST_SEEN = 22
-    DROP_RUNS = 23
+    STOPPED_FOR = 19
+    UNRESOLVED_ID = 20
+    UNRESOLVED_SEQ = 21
+    LOST_NOW = 22
+    RING_LOST_SEEN = 23
+    DROP_RUNS = 24
 
 
 class StoppedFor(IntEnum):
@@ -84,6 +85,7 @@ _INTENTS, _DROPPED_FULL = int(Count.INTENTS), int(Count.DROPPED_FULL)
 _DROPPED_WRONG_GENERATION = int(Count.DROPPED_WRONG_GENERATION)
 _BAD_RUN, _VETOED, _FEATURE_RESETS = int(Count.BAD_RUN), int(Count.VETOED), int(Count.FEATURE_RESETS)
 _LOST, _LOST_NOW, _DISCARDED_RANGES = int(Count.LOST), int(Count.LOST_NOW), int(Count.DISCARDED_RANGES)
+_UNSURE = int(Count.UNSURE)
 _STOPPED_FOR, _DROP_RUNS = int(Count.STOPPED_FOR), int(Count.DROP_RUNS)
 _FOR_LOST, _FOR_DISCARDED = int(StoppedFor.LOST), int(StoppedFor.DISCARDED)
 _FOR_DROPS, _FOR_VETOED = int(StoppedFor.DROPS), int(StoppedFor.VETOED)
@@ -140,8 +142,12 @@ def note_push(counts: Counts, drops: NDArray[np.int64], intent_id: int, result: 
 
 @compiled
 def start_over(state: Any, counts: Counts) -> None:
-    """Records are missing from what is known: features start anew, and ids, which may have changed, too."""
+    """Records are missing from what is known: features start anew, and ids, which may have changed, too.
+
+    With the next record consumed the policies are asked about whatever rests, as after a gap of the feed.
+    """
     counts[_FEATURE_RESETS] += 1
+    counts[_UNSURE] = 1
     forget_ids(state.slot_of_instrument)
     for slot in range(state.values.shape[0]):
         reset_slot(state.values, state.clocks, slot)

@@ -33,7 +33,7 @@ from braind.counts import (
     note_push,
     note_veto,
 )
-from braind.features.ranges import EVERY_SLOT, collect_decisions
+from braind.features.ranges import EVERY_SLOT, WITHDRAWAL, collect_decisions
 from braind.features.state import LAST_EVENT_TS_NS
 from braind.model.inference import Infer
 from braind.policy import ACTION, FLAGS, ORDER_ID, PRICE, QUANTITY, SIDE, TIME_IN_FORCE, Policy
@@ -66,7 +66,7 @@ _FOR_UNRESOLVED, _FOR_ANSWERS = int(StoppedFor.UNRESOLVED), int(StoppedFor.ANSWE
 _DROPPED_HELD, _WITHDRAWALS = int(Count.DROPPED_HELD), int(Count.WITHDRAWALS)
 _DROPPED_VETO, _DROPPED_CATCHING_UP = int(Count.DROPPED_VETO), int(Count.DROPPED_CATCHING_UP)
 _BAD_INPUTS, _BAD_OUTPUTS = int(Count.BAD_INPUTS), int(Count.BAD_OUTPUTS)
-_BAD_RUN, _VETOED = int(Count.BAD_RUN), int(Count.VETOED)
+_BAD_RUN, _VETOED, _UNSURE = int(Count.BAD_RUN), int(Count.VETOED), int(Count.UNSURE)
 _LAST_INTENT_ID, _UPDATES_SEQ = int(Count.LAST_INTENT_ID), int(Count.UPDATES_SEQ)
 _UNRESOLVED_ID, _UNRESOLVED_SEQ = int(Count.UNRESOLVED_ID), int(Count.UNRESOLVED_SEQ)
 _TICK_TO_CONSUME, _FEATURES = int(Histogram.TICK_TO_CONSUME), int(Histogram.FEATURES)
@@ -77,21 +77,38 @@ _SHADOW_DIVERGED = int(VetoReason.SHADOW_DIVERGED)
 
 
 @compiled
+def newest_event_ns(events: Any) -> int:
+    """The largest event time of some records; 0 of none."""
+    newest_ns: int = int64(0)
+    for i in range(events.shape[0]):
+        newest_ns = max(newest_ns, int64(events[i]["exchange_ts_ns"]))
+    return newest_ns
+
+
+@compiled
 def take_until_decision(
     ring: int, events: Any, position: int, state: Any, gate: Any, scratch: Any, bound: Any
 ) -> tuple[int, int]:
     """Consumes granted `events` from `position` up to and including the next decision point.
 
-    Returns (next position, outcome). On DECISION the record, its features and its slot are in `scratch`.
+    Returns (next position, outcome). On DECISION the record, its features and its slot are in `scratch`. The first
+    record after a loss is a point for every instrument.
     """
     counts = bound.counts
+    unsure = counts[_UNSURE] != 0
+    if unsure:
+        events = events[: position + 1]
     following, decided = collect_decisions(
         events, position, state.slot_of_instrument, state.values, state.clocks, state.tick,
         gate.warmup_top_updates, gate.accept_partial_books, gate.decision_interval_ns, bound.book.resting,
         scratch.selected, scratch.all_features, scratch.rows, scratch.event_index, scratch.slots, scratch.ready,
     )  # fmt: skip
     outcome = RANGE_ENDED
-    if decided > 0:
+    if unsure and following > position:
+        outcome = DECISION
+        scratch.event[0] = events[position]
+        scratch.slots[0], scratch.ready[0] = EVERY_SLOT, WITHDRAWAL
+    elif decided > 0:
         outcome = DECISION
         scratch.event[0] = events[scratch.event_index[0]]
     elif following < events.shape[0]:
@@ -99,11 +116,16 @@ def take_until_decision(
         counts[_STOPPED_FOR] = _FOR_UNRESOLVED
         counts[_UNRESOLVED_ID] = int64(events[following]["instrument_id"])
         counts[_UNRESOLVED_SEQ] = int64(events[following]["sequence"])
+    newest_ns = newest_event_ns(events[position:following])
     if ring_validate(ring) == 0:
         note_discarded(state, counts)
         return position, DISCARDED
     ring_advance(ring, following - position)
     counts[_EVENTS] += following - position
+    if following > position:
+        counts[_UNSURE] = 0
+    # Event time never goes back here: it measures for how long something has been awaited.
+    bound.book.words[EVENT_TS_NS] = max(bound.book.words[EVENT_TS_NS], newest_ns)
     for i in range(position, following):
         if scratch.latencies_ns[i] >= 0:
             histogram_record(bound.histograms[_TICK_TO_CONSUME], scratch.latencies_ns[i])
@@ -205,12 +227,6 @@ def held_back(sequence: int, slot: int, decide_after_seq: int, bound: Any) -> bo
     return False
 
 
-@compiled
-def note_time(event: Any, book: Any) -> None:
-    """Event time never goes back here: it measures for how long something has been awaited."""
-    book.words[EVENT_TS_NS] = max(book.words[EVENT_TS_NS], int64(event["exchange_ts_ns"]))
-
-
 # (now_ns, slot, scratch, bound) -> how many of scratch.actions are wanted
 Decide = Callable[[int, int, Any, Any], int]
 
@@ -300,7 +316,6 @@ def make_act(infer: Infer, policy: Policy) -> Act:
         producer: int, market_generation: int, taken_ns: int, state: Any, gate: Any, scratch: Any, bound: Any
     ) -> None:
         histograms, slot = bound.histograms, scratch.slots[0]
-        note_time(scratch.event[0], bound.book)
         if slot == EVERY_SLOT:
             for each in range(state.values.shape[0]):
                 withdraw(producer, market_generation, each, gate, scratch, bound)

@@ -223,3 +223,24 @@ def test_quotes_are_taken_back_when_the_market_goes(start, feedd_side):
     assert resting > 0
     braind.wait_for("braind_withdrawals_total", 1)
     feedd.retire()
+
+
+def test_quotes_are_taken_back_with_the_first_record_after_a_loss(start, feedd_side):
+    braind, feedd = begun(start, feedd_side, MAKER, ring_records=1024)
+    market = Market(feedd)
+    market.run(20)
+    at_rest(braind, feedd, market)
+    feedd.venue.trade = lambda: None
+    wait_until(lambda: not len(feedd.trade_all()), "quotes at rest")
+    assert feedd.venue.orders
+    braind.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.05)
+    ticks = np.zeros(3000, market.events.dtype)  # no word of the instrument that is quoted
+    ticks["kind"] = int(EventKind.TICK)
+    publish(feedd, ticks)
+    braind.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: braind.value("braind_ring_lost_total") > 0, "braind to notice")
+    publish(feedd, ticks[:1].copy())
+    wait_until(lambda: len(feedd.trade_all()) and not feedd.venue.orders, "every quote to be cancelled")
+    braind.wait_for("braind_withdrawals_total", 1)
+    feedd.retire()

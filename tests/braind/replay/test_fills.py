@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from braind_process import wait_until
+from braind_process import publish, wait_until
 from replay_process import replay
 from test_shadow_process import MAKER, TAKER, Market, at_rest, begun
 
@@ -83,6 +83,29 @@ def test_a_day_of_quotes_with_losses_a_broken_session_and_a_restart_is_repeated(
     middle = replay(recording.out, "--from", "1500")
     assert middle.code == 0, middle.text
     assert middle.replays[0]["from_checkpoint"]
+
+
+def test_quotes_that_were_taken_back_after_a_loss_are_repeated(start, feedd_side, record):
+    recording = record()
+    braind, feedd = begun(start, feedd_side, MAKER + EVERY_300, ring_records=1024)
+    market = Market(feedd)
+    market.run(20)
+    for _ in range(2):
+        braind.process.send_signal(signal.SIGSTOP)
+        for _ in range(30):  # the recorder keeps up
+            publish(feedd, market.events[market.at : market.at + 100].copy())
+            market.at += 100
+            time.sleep(0.004)
+        feedd.name(1, "MADEUP", market.at)
+        braind.process.send_signal(signal.SIGCONT)
+        market.run(20)
+    at_rest(braind, feedd, market)
+    ended(braind, feedd, recording)
+    assert braind.value("braind_ring_lost_total") > 3000
+    assert braind.value("braind_withdrawals_total") > 0
+    again = replay(recording.out)
+    assert again.code == 0, again.text
+    assert again.document["intents"] == len(market.sent) > 20
 
 
 def test_a_taker_with_fills_is_repeated_also_interpreted(start, feedd_side, record):

@@ -10,7 +10,7 @@ namespace hft::feedd {
 namespace {
 
 Order order(std::uint64_t reference, std::uint64_t quantity = 1) {
-  return {reference, 10, quantity, 1, schema::Side::BUY, {}};
+  return {reference, 10, quantity, 1, schema::Side::BUY, 0, 0};
 }
 
 TEST(OrderTable, finds_what_was_inserted_and_nothing_else) {
@@ -78,6 +78,41 @@ TEST(OrderTable, clearing_forgets_everything) {
   table.clear();
   EXPECT_EQ(0u, table.size());
   EXPECT_EQ(nullptr, table.find(7));
+}
+
+TEST(OrderTable, each_of_its_lives_begins_empty) {
+  OrderTable table(64);
+  for (std::uint64_t life = 0; life < 70'000; ++life) {
+    ASSERT_EQ(nullptr, table.find(life % 64)) << "life " << life;
+    ASSERT_EQ(OrderTable::Inserted::OK, table.insert(order(life % 64, life)));
+    ASSERT_EQ(OrderTable::Inserted::OK, table.insert(order(life % 64 + 1, life)));
+    table.erase(table.find(life % 64 + 1));
+    ASSERT_EQ(life, table.find(life % 64)->quantity);
+    table.clear();
+  }
+}
+
+TEST(OrderTable, a_chain_does_not_end_in_a_slot_of_an_earlier_life) {
+  OrderTable table(512);
+  std::mt19937_64 random(2);
+  for (int life = 0; life < 20; ++life) {
+    std::unordered_map<std::uint64_t, std::uint64_t> expected;
+    for (int step = 0; step < 4000; ++step) {
+      const std::uint64_t reference = random() % 4096;
+      if (Order* found = table.find(reference)) {
+        ASSERT_EQ(1u, expected.erase(reference));
+        table.erase(found);
+      } else if (expected.size() < 500) {
+        ASSERT_EQ(OrderTable::Inserted::OK, table.insert(order(reference)));
+        expected[reference] = 1;
+      }
+    }
+    std::size_t visited = 0;
+    table.for_each([&](const Order& seen) { visited += expected.count(seen.reference); });
+    ASSERT_EQ(expected.size(), visited);
+    ASSERT_EQ(expected.size(), table.size());
+    table.clear();
+  }
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ inline std::uint32_t BookEngine::take(BookSide& side, Order* order, std::uint64_
 inline BookChange BookEngine::add(Book& book, std::uint32_t instrument_id, std::uint64_t reference, schema::Side side,
                                   std::int64_t price, std::uint64_t quantity) noexcept {
   BookChange change{.side = side, .price = price, .quantity = quantity};
-  change.result = enter(book.side(side), {reference, price, quantity, instrument_id, side, {}}, change.depth);
+  change.result = enter(book.side(side), {reference, price, quantity, instrument_id, side, 0, 0}, change.depth);
   change.book_changed = change.result == BookResult::OK;
   change.top_changed = change.depth == 0;
   return change;
@@ -154,7 +154,7 @@ inline BookChange BookEngine::replace(Book& book, std::uint32_t instrument_id, s
   BookSide& levels = book.side(change.side);
   const Level before = levels.top();
   const std::uint32_t taken_depth = take(levels, order, order->quantity);
-  change.result = enter(levels, {new_reference, price, quantity, instrument_id, change.side, {}}, change.depth);
+  change.result = enter(levels, {new_reference, price, quantity, instrument_id, change.side, 0, 0}, change.depth);
   change.depth = std::min(change.depth, taken_depth);
   change.book_changed = change.result != BookResult::OK || price != change.price || quantity != change.quantity;
   change.top_changed = change.depth == 0 && !(before == levels.top());

@@ -21,9 +21,10 @@ struct Order {
   std::uint64_t reference;
   std::int64_t price;
   std::uint64_t quantity;
-  std::uint32_t instrument_id;  // 0 = empty slot
+  std::uint32_t instrument_id;  // 0 = erased
   schema::Side side;
-  std::uint8_t reserved[3];
+  std::uint8_t reserved;
+  std::uint16_t life;  // the table's, see OrderTable::clear
 };
 static_assert(sizeof(Order) == 32);
 
@@ -45,7 +46,7 @@ class OrderTable {
   // nullptr when unknown. Valid until the next insert or erase.
   [[nodiscard]] Order* find(std::uint64_t reference) noexcept {
     Order* const slot = probe(reference);
-    return slot != nullptr && slot->instrument_id != 0 ? slot : nullptr;
+    return slot != nullptr && used(*slot) ? slot : nullptr;
   }
 
   enum class Inserted : std::uint8_t { OK, DUPLICATE, FULL };
@@ -53,9 +54,10 @@ class OrderTable {
   Inserted insert(const Order& order) noexcept {
     assert(order.instrument_id != 0);
     Order* const slot = probe(order.reference);
-    if (slot != nullptr && slot->instrument_id != 0) return Inserted::DUPLICATE;
+    if (slot != nullptr && used(*slot)) return Inserted::DUPLICATE;
     if (slot == nullptr || size_ == capacity_) return Inserted::FULL;
     *slot = order;
+    slot->life = life_;
     ++size_;
     return Inserted::OK;
   }
@@ -67,7 +69,7 @@ class OrderTable {
     for (std::uint64_t next = (hole + 1) & mask_; ((next - hole) & mask_) < PROBE_SLOTS_MAX;
          next = (next + 1) & mask_) {
       const Order& candidate = slots_[next];
-      if (candidate.instrument_id == 0) break;
+      if (!used(candidate)) break;
       if (((next - home_of(candidate.reference)) & mask_) >= ((next - hole) & mask_)) {
         slots_[hole] = candidate;
         hole = next;
@@ -77,20 +79,24 @@ class OrderTable {
     --size_;
   }
 
+  // In constant time, but for one time in 65,536: what a slot holds of an earlier life is nothing. Writing all slots
+  // (256 MB by default) would hold the market thread up for as long as watchd waits for it.
   void clear() noexcept {
-    if (size_ != 0) slots_.clear();
     size_ = 0;
+    if (++life_ == 0) slots_.clear();
   }
 
   // For audits: every order, in no order.
   template <class Visitor>
   void for_each(Visitor visit) const {
     for (std::uint64_t index = 0; index < slots_.size(); ++index) {
-      if (slots_[index].instrument_id != 0) visit(slots_[index]);
+      if (used(slots_[index])) visit(slots_[index]);
     }
   }
 
  private:
+  [[nodiscard]] bool used(const Order& slot) const noexcept { return slot.instrument_id != 0 && slot.life == life_; }
+
   static constexpr unsigned BLOCK_BITS = 10;  // 1024 orders, 32 KiB
   static constexpr std::uint64_t BLOCK_MASK = (1u << BLOCK_BITS) - 1;
 
@@ -104,7 +110,7 @@ class OrderTable {
     std::uint64_t index = home_of(reference);
     for (std::uint64_t probed = 0; probed < PROBE_SLOTS_MAX && probed <= mask_; ++probed) {
       Order& slot = slots_[index];
-      if (slot.instrument_id == 0 || slot.reference == reference) return &slot;
+      if (!used(slot) || slot.reference == reference) return &slot;
       index = (index + 1) & mask_;
     }
     return nullptr;
@@ -115,6 +121,7 @@ class OrderTable {
   std::uint64_t mask_;
   unsigned block_shift_;
   std::uint64_t size_ = 0;
+  std::uint16_t life_ = 0;
 };
 
 }  // namespace hft::feedd
