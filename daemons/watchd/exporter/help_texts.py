@@ -17,6 +17,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_malformed_packets_total": "packets: thrown away whole",
     "hft_feedd_heartbeats_total": "packets: without messages",
     "hft_feedd_foreign_session_packets_total": "packets: of another session that was not begun, on any line",
+    "hft_feedd_ends_taken_back_total": "ends: of a session, announced by the venue, that went on beyond it",
     "hft_feedd_receive_buffer_bytes": "what the kernel granted (it doubles the request for its own use)",
     "hft_feedd_busy_poll_refused": "sockets: SO_BUSY_POLL was asked for and refused",
     "hft_feedd_duplicate_messages_total": "messages: had been delivered before; with two healthy lines one for each delivered one",

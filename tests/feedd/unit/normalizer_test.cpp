@@ -216,6 +216,18 @@ TEST_F(NormalizerTest, an_order_message_that_can_not_be_read_invalidates_its_boo
   EXPECT_EQ(BookValidity::INVALID_GAP, board_validity(3));
 }
 
+TEST_F(NormalizerTest, a_halt_that_can_not_be_read_invalidates_its_book) {
+  open();
+  for (const auto id : {std::uint16_t{3}, std::uint16_t{4}}) {
+    feed(test::add(id, id, 'S', 100, 5000));
+    auto cut = id == 3 ? test::bytes_of(test::itch<itch50::TradingAction>('H', id))
+                       : test::bytes_of(test::itch<itch50::OperationalHalt>('h', id));
+    cut.pop_back();
+    normalizer.on_message(++sequence, cut, {});
+    EXPECT_EQ(BookValidity::INVALID_GAP, board_validity(id));
+  }
+}
+
 TEST_F(NormalizerTest, the_trade_state_follows_trading_actions_and_this_markets_halts) {
   open();
   auto action = test::itch<itch50::TradingAction>('H', 3);

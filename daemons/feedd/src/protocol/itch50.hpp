@@ -295,4 +295,7 @@ inline constexpr std::size_t MALFORMED_MESSAGE_REASONS = 5;
   return std::string_view("AFECXDU").find(type) != std::string_view::npos;
 }
 
+// True for those that say whether an instrument trades.
+[[nodiscard]] constexpr bool changes_trading(char type) noexcept { return type == 'H' || type == 'h'; }
+
 }  // namespace hft::feedd::itch50

@@ -50,11 +50,13 @@ void Normalizer<Publisher, Clock>::on_message(std::uint64_t feed_sequence, Bytes
   dispatch({id, listed, instrument, exchange_ts_ns_, meta, prefix.type}, message);
 }
 
-// A known type of the wrong length was meant for a book, so that book has lost something.
+// A known type of the wrong length was meant for a book, or said whether it trades: that book has lost something.
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::skip(itch50::MalformedMessage reason, Bytes message) {
   ++counters_.malformed_messages[static_cast<std::size_t>(reason)];
-  if (message.size() < sizeof(itch50::Prefix) || !itch50::changes_book(static_cast<char>(message[0]))) return;
+  if (message.size() < sizeof(itch50::Prefix)) return;
+  const char type = static_cast<char>(message[0]);
+  if (!itch50::changes_book(type) && !itch50::changes_trading(type)) return;
   const std::uint32_t id = view_as<itch50::Prefix>(message).stock_locate.value();
   if (instruments_.lists(id)) invalidate(id, schema::BookValidity::INVALID_GAP);
 }
