@@ -26,12 +26,12 @@ deb: setup ## Debian packages into build/deb: hft, hft-host-tuning (370 MB; minu
 
 test-boot: ## the packages, installed into a Debian 12 root that systemd-nspawn boots (as root; minutes)
 	@deploy/setup.sh test
-	@$(PYTHON) deploy/debian/build.py
+	@$(PYTHON) deploy/debian/build.py --if-changed
 	@$(PYTHON) -m pytest tests/deploy -m boot -rs $(ARGS)
 
 test-machine: ## a Debian with PREEMPT_RT in QEMU (emulated), tuned as docs/TUNING.md says (as root; ten minutes, 4 GB)
 	@deploy/setup.sh machine
-	@$(PYTHON) deploy/debian/build.py
+	@$(PYTHON) deploy/debian/build.py --if-changed
 	@HFT_MACHINE=$${HFT_MACHINE:-full} $(PYTHON) -m pytest tests/emulated -rs $(ARGS)
 
 lint: ## ruff, mypy --strict, import-linter, clang-format

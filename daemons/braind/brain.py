@@ -124,7 +124,8 @@ class Brain:
             warmup_top_updates(strategy.features), accept_partial_books, decision_interval_us * 1000, 0
         )
         self.own = np.zeros((state.values.shape[0], strategy.state_words), np.int64)
-        self.drops = np.zeros((DROP_RUNS_MAX, 3), np.int64)
+        wanted_max = state.values.shape[0] * ACTIONS_MAX  # by one record that is a point for every instrument
+        self.drops = np.zeros((DROP_RUNS_MAX + wanted_max, 3), np.int64)
         limits = limits or OwnLimits()
         self.book = ShadowBook.allocated(
             state.values.shape[0], state.slot_of_instrument.shape[0], limits.orders,

@@ -22,7 +22,8 @@ BAD_DECISIONS_IN_A_ROW_MAX = 16
 
 Counts = NDArray[np.int64]
 
-# What the queue refused since the loop last told: runs of consecutive intent ids with one answer.
+# What the queue refused since the loop last told: runs of consecutive intent ids with one answer. A round ends when
+# there are DROP_RUNS_MAX of them; the decision that brought the last one may add what it still wants.
 DROP_FIRST_ID, DROP_COUNT, DROP_RESULT = range(3)
 DROP_RUNS_MAX = 64
 
@@ -120,7 +121,7 @@ def note_bad(counts: Counts, which: int) -> None:
 
 @compiled
 def note_push(counts: Counts, drops: NDArray[np.int64], intent_id: int, result: int) -> None:
-    """Counts what the queue said to an intent; a refusal also goes into `drops`, int64 (DROP_RUNS_MAX, 3)."""
+    """Counts what the queue said to an intent; a refusal also goes into `drops`, int64 (n, 3)."""
     if result == PUSHED:
         counts[_INTENTS] += 1
         return
@@ -136,7 +137,7 @@ def note_push(counts: Counts, drops: NDArray[np.int64], intent_id: int, result: 
     drops[last + 1, DROP_FIRST_ID], drops[last + 1, DROP_COUNT] = intent_id, 1
     drops[last + 1, DROP_RESULT] = result
     counts[_DROP_RUNS] = last + 2
-    if counts[_DROP_RUNS] == DROP_RUNS_MAX:
+    if counts[_DROP_RUNS] >= DROP_RUNS_MAX:
         counts[_STOPPED_FOR] = _FOR_DROPS
 
 

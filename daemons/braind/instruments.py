@@ -40,6 +40,11 @@ class Instruments:
         self._waiting_since_ns = 0
         self.found: set[str] = set()
 
+    def forget(self) -> None:
+        """Another feed: its ids and its record numbers are its own."""
+        self._waiting_for = 0
+        self.found.clear()
+
     def resolve(self, board: Region, instrument_id: int, asked_by_seq: int) -> Settled | None:
         """Looks `instrument_id` up and names it to the brain. None: not yet, ask again."""
         settled = self._look_up(board, instrument_id, asked_by_seq)

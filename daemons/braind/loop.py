@@ -90,12 +90,13 @@ class Loop:
         if self._feed is None:
             self._round_without_feed()
             return 0
+        retired = self._feed.retired  # before the last look at its records: they were there first
         work = self._consume(self._feed)
         now_ns = monotonic_ns()
         if now_ns >= self._next_publish_ns:
             self._next_publish_ns = now_ns + PUBLISH_INTERVAL_NS
             self._look_around(self._feed)
-        if work == 0 and self._feed.retired:
+        if work == 0 and retired:
             self._leave(self._feed)
         return work
 
@@ -115,6 +116,7 @@ class Loop:
         self._answers = Answers(feed.updates, feed.updates_reader)
         self._keeper = Keeper(self._brain, feed, self._answers, self._inputs, self._report)
         self._brain.start_anew(feed.head_at_start, feed.intents.generation, NOT_REBUILT | NOT_RECONCILED)
+        self._instruments.forget()
         self._inputs.mapped(feed)
         self._look_outside()
         self._metrics.add_map(feed.ring.generation)

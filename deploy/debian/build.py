@@ -42,6 +42,16 @@ LEFT_OUT = (
     "torch/lib/libtorchbind_test.so", "torch/lib/libaoti_custom_ops.so",
     "pyarrow/include/",
 )  # fmt: skip
+SOURCES = (
+    "CMakeLists.txt",
+    "CHANGELOG.md",
+    "README.md",
+    "daemons",
+    "deploy",
+    "docs",
+    "pyproject.toml",
+    "schema",
+)
 LEFT_OUT_SUFFIXES = (".a", ".pyc", ".pyx", ".pxd")
 
 
@@ -51,12 +61,20 @@ def main() -> int:
     parser.add_argument(
         "--repack", metavar="VERSION", help="the tree of the last build once more, into build/deb/newer"
     )
-    version = parser.parse_args().repack
-    if version:
-        print(repack("hft", version))
+    parser.add_argument(
+        "--if-changed", action="store_true", help="nothing when the packages are of these very sources"
+    )
+    arguments = parser.parse_args()
+    if arguments.repack:
+        print(repack("hft", arguments.repack))
         return 0
     version = project()["version"]
     OUT.mkdir(parents=True, exist_ok=True)
+    stamp, sources = OUT / "sources", digest_of_sources()
+    if arguments.if_changed and stamp.exists() and stamp.read_text() == sources:
+        print("\n".join(str(path) for path in sorted(OUT.glob("*.deb"))))
+        return 0
+    stamp.unlink(missing_ok=True)
     for old in OUT.glob("*.deb"):
         old.unlink()
     for package, lay_out in (("hft", lay_out_suite), ("hft-host-tuning", lay_out_tuning)):
@@ -64,7 +82,21 @@ def main() -> int:
         shutil.rmtree(tree, ignore_errors=True)
         lay_out(tree, version)
         print(finish(package, tree, version))
+    stamp.write_text(sources)
     return 0
+
+
+def digest_of_sources() -> str:
+    """Of everything that goes into the packages: files of the checkout, names and versions of packages."""
+    found = hashlib.sha256()
+    for name in SOURCES:
+        top = ROOT / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                found.update(f"{path.relative_to(ROOT)} {path.stat().st_mode:o} {digest(path)}\n".encode())
+    for name in sorted(runtime_packages()):
+        found.update(f"{name} {metadata.version(name)}\n".encode())
+    return found.hexdigest()
 
 
 def project() -> dict[str, str]:

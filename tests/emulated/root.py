@@ -32,6 +32,10 @@ class RootError(AssertionError):
     """A step of making the disk failed; the text is what it said."""
 
 
+class NotToBeHadError(RootError):
+    """Debian's packages, the kernel among them, do not come from here."""
+
+
 @dataclass(frozen=True)
 class Disk:
     """`arguments`: the kernel command line that GRUB would have made of the shipped drop-in."""
@@ -71,7 +75,10 @@ def _base() -> Path:
         WORK.mkdir(parents=True, exist_ok=True)
         new = WORK / "base.new"
         shutil.rmtree(new, ignore_errors=True)
-        _host("mmdebstrap", "--variant=apt", "--quiet", f"--include={','.join(INSIDE)}", "bookworm", new)
+        try:
+            _host("mmdebstrap", "--variant=apt", "--quiet", f"--include={','.join(INSIDE)}", "bookworm", new)
+        except RootError as error:
+            raise NotToBeHadError(str(error)) from None
         new.rename(path)
     return path
 

@@ -42,6 +42,10 @@ class MemoryRefusedError(Exception):
     """What the system did not give, with numbers and with what to do."""
 
 
+class PagesMissingError(MemoryRefusedError):
+    """The mount is right, the pool is too small."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """The kernel's files about 2 MB pages, of one NUMA node or of the machine. `root` stands for / in tests."""
@@ -97,15 +101,19 @@ def prepare(config: Config, root: Path) -> list[str]:
     """What was done, a line each. Raises MemoryRefusedError, OSError, KeyError (a user that is not there)."""
     directory = root / config.run.directory.lstrip("/")
     done = []
-    if config.run.huge_pages == "require":
-        done.append(reserve(Pool(root, config.host.numa_node), pool_pages(config)))
-        require_huge_pages(directory, (root / "proc/self/mountinfo").read_text(), config.run.directory)
+    try:
+        if config.run.huge_pages == "require":
+            require_huge_pages(directory, (root / "proc/self/mountinfo").read_text(), config.run.directory)
+            done.append(reserve(Pool(root, config.host.numa_node), pool_pages(config)))
+    except PagesMissingError:
+        make_directories(directory)  # watchd needs a few pages only: it is to stay up and say what is missing
+        raise
     make_directories(directory)
     return [*done, f"{config.run.directory}: {', '.join(DIRECTORIES)}"]
 
 
 def reserve(pool: Pool, wanted: int) -> str:
-    """At least `wanted` pages in the pool, or MemoryRefusedError with the numbers."""
+    """At least `wanted` pages in the pool, or PagesMissingError with the numbers."""
     where = "" if pool.node < 0 else f" on NUMA node {pool.node}"
     if not pool.directory.is_dir():
         raise MemoryRefusedError(f"{pool.directory}: not there: this kernel has no 2 MB huge pages{where}")
@@ -121,7 +129,7 @@ def reserve(pool: Pool, wanted: int) -> str:
         reserved = pool.reserved()
     if reserved >= wanted:
         return f"{reserved} huge pages{where}, {pool.free()} free ({wanted} wanted, {before} were there)"
-    raise MemoryRefusedError(
+    raise PagesMissingError(
         f"asked for {wanted} huge pages of 2 MB{where} ({wanted * 2} MB), the kernel gave {reserved} "
         f"({pool.free()} free) in {ATTEMPTS} tries with compaction; {_free_megabytes(pool.root)} MB of memory "
         "are free. Reserve them at boot (hugepagesz=2M hugepages=N, `hft tune render`), lower feedd.capacity, or end "

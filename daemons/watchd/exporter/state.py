@@ -20,7 +20,7 @@ from watchd.state_file import StateFile, StateUnreadable
 from watchd.states import SuiteState
 
 KILL_REPORT: Final = REPORT_NAME
-BYTES_MAX: Final = 1 << 16
+BYTES_MAX: Final = 1 << 20  # about 130 bytes a position
 STEPS_MAX: Final = 16
 _STEP = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

@@ -12,6 +12,7 @@ from hft.host import cpulist
 from hft.host.doctor.check import Result
 from hft.host.doctor.examine import examine
 from hft.host.doctor.subject import Subject
+from hft.host.memory import DIRECTORIES
 from hft.host.pages import pool_pages
 from hft.host.render.files import rendered
 from hft.host.render.kernel import kernel_arguments, sysctls
@@ -52,16 +53,22 @@ ETHTOOL = {
 }
 
 
+RUN = "/dev/hugepages/hft"
+USERS = {"root": 0, "hft-feedd": 901, "hft-braind": 902, "hft-watchd": 903, "hft-recorder": 904}
+
+
 class FakeTree(Tree):
-    """Each directory of regions belongs to a user of its own, as only root could make them."""
+    """Regions belong to whom `owners` says by the longest path that fits, as only root could make them."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.shared_user = False
+        self.owners = {
+            "": 0, **{f"{RUN}/{name}": USERS[user] for name, (user, _, _) in DIRECTORIES.items()}
+        }  # fmt: skip
 
     def stat(self, path: str) -> os.stat_result:
         found = super().stat(path)
-        owner = 1000 if self.shared_user else sum(path.encode())
+        owner = self.owners[max((place for place in self.owners if path.startswith(place)), key=len)]
         return os.stat_result((*found[:4], owner, *found[5:]))
 
 
@@ -199,10 +206,13 @@ class FakeHost:
         self.write(unit, "[Service]\nLimitMEMLOCK=infinity")
         digest = hashlib.md5((self.root / unit).read_bytes(), usedforsecurity=False).hexdigest()
         self.write("var/lib/dpkg/info/hft.md5sums", f"{digest}  {unit}\n{'0' * 32}  usr/bin/hft")
-        run = self.root / "dev/hugepages/hft"
+        self.write(
+            "etc/passwd", "\n".join(f"{name}:x:{uid}:{uid}::/:/bin/false" for name, uid in USERS.items())
+        )
+        run = self.root / RUN.lstrip("/")
         for name in ("feedd", "braind", "watchd", "operator"):
             (run / name).mkdir(parents=True)
-            (run / name).chmod(0o2770 if name == "operator" else 0o750)
+            (run / name).chmod(0o2750 if name == "operator" else 0o750)
         for name, mode in (("feedd/market.ring", 0o640), ("operator/veto", 0o660)):
             (run / name).write_bytes(b"")
             (run / name).chmod(mode)

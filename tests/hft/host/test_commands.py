@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,14 @@ from hft.host.doctor.checks import CHECKS
 HFT = Path(sys.executable).with_name("hft")
 
 
-def doctor(host: FakeHost, *options: str, text: str = CONFIG) -> subprocess.CompletedProcess[str]:
+def doctor(
+    host: FakeHost, *options: str, text: str = CONFIG, **environment: str
+) -> subprocess.CompletedProcess[str]:
     config = host.root.parent / "hft.toml"
     config.write_text(text)
     command = [HFT, "doctor", "--config", config, "--root", host.root, *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    surroundings = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=surroundings)
 
 
 @pytest.fixture
@@ -38,16 +42,28 @@ def test_a_fit_host_ends_with_zero_in_every_form(host: FakeHost) -> None:
     assert doctor(host, "--preflight").stderr == ""
 
 
-def test_a_fatal_finding_ends_with_one_and_its_reason_on_standard_error(host: FakeHost) -> None:
+def test_a_fatal_finding_ends_with_one_and_its_reason_last_on_standard_error(host: FakeHost) -> None:
     host.write(f"{CPU}/isolated", "2-3")
+    host.write("sys/kernel/mm/transparent_hugepage/enabled", "[always]")
     ran = doctor(host, "--preflight")
     assert (ran.returncode, ran.stdout) == (1, "")
-    first, *_, last = ran.stderr.splitlines()
-    assert first == (
+    first, reason, last = ran.stderr.splitlines()
+    assert first.startswith("warning: memory_transparent_huge_pages")
+    assert reason == (
         "fatal: cores_isolated: hot cores are isolated: 2-3 (required: includes 2-4,10-12);"
         " docs/TUNING.md#cores_isolated"
     )
     assert last.startswith("not fit to trade")
+
+
+def test_the_journal_gets_priorities_and_the_unit_its_status(host: FakeHost, tmp_path: Path) -> None:
+    host.write(f"{CPU}/isolated", "2-3")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(tmp_path / "notify"))
+        ran = doctor(host, "--preflight", JOURNAL_STREAM="8:1", NOTIFY_SOCKET=str(tmp_path / "notify"))
+        told = notified.recv(4096).decode()
+    assert [line[:10] for line in ran.stderr.splitlines()] == ["<3>fatal: ", "<3>not fit"]
+    assert told == "STATUS=not fit to trade: cores_isolated: 2-3"
 
 
 def test_a_fatal_check_that_can_not_see_is_no_excuse(host: FakeHost) -> None:
@@ -100,6 +116,19 @@ def test_the_script_is_shell_that_names_each_command_once_and_was_not_run(
     commands = [line for line in script.splitlines() if line and not line.startswith("#")]
     assert commands.count("update-grub") == commands.count("swapoff -a") == 1
     assert sorted(path for path in host.root.rglob("*")) == before
+
+
+def test_the_script_asks_for_nothing_that_only_is_worth_knowing_or_that_the_plan_does_not_want(
+    host: FakeHost,
+) -> None:
+    host.write("proc/sys/kernel/version", "#1 SMP PREEMPT_DYNAMIC")
+    host.write("sys/kernel/mm/transparent_hugepage/enabled", "[always]")
+    script = doctor(host, "--fix-script").stdout.splitlines()
+    assert "tuned-adm profile hft" in script
+    assert any(line.startswith("# (if you want it) apt-get install linux-image-rt-amd64") for line in script)
+    untuned = CONFIG.replace("[host]", '[host]\nprofile = "untuned"')
+    script = doctor(host, "--fix-script", text=untuned).stdout.splitlines()
+    assert not any(line.startswith(("tuned-adm", "apt-get")) for line in script)
 
 
 def test_the_report_is_whole_and_readable_by_the_exporters_user(host: FakeHost, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_host import CONFIG, CPU, NIC, FakeHost
+from fake_host import CONFIG, CPU, NIC, RUN, FakeHost
 
 from hft.config import parse
 from hft.host.doctor.check import Severity, State
@@ -48,8 +48,16 @@ def chmod(path: str, mode: int) -> Spoil:
     return lambda host: (host.root / path).chmod(mode)
 
 
-def share_users(host: FakeHost) -> None:
-    host.tree.shared_user = True
+def give(path: str, uid: int) -> Spoil:
+    def spoil(host: FakeHost) -> None:
+        host.tree.owners[f"{RUN}/{path}"] = uid
+
+    return spoil
+
+
+def mask(host: FakeHost) -> None:
+    host.write("etc/systemd/system/hft-braind.service.d/own.conf", "[Service]")
+    (host.root / "etc/systemd/system/hft-feedd.service").symlink_to("/dev/null")
 
 
 def link_a_region(host: FakeHost) -> None:
@@ -115,11 +123,15 @@ FAILURES: list[tuple[str, Spoil, str]] = [
     ("files_regions", chmod("dev/hugepages/hft/feedd/market.ring", 0o660), "feedd/market.ring is -rw-rw----"),
     ("files_regions", chmod("dev/hugepages/hft/operator/veto", 0o666), "operator/veto is -rw-rw-rw-"),
     ("files_regions", link_a_region, "feedd/progress is lrwxrwxrwx"),
-    ("files_regions", share_users, "daemons share a user"),
+    ("files_regions", chmod("dev/hugepages/hft", 0o777), "/dev/hugepages/hft is drwxrwxrwx"),
+    ("files_regions", chmod("dev/hugepages/hft/operator", 0o2770), "operator is drwxrws---"),
+    ("files_regions", give("braind", 901), "braind is user 901's, not hft-braind's"),
+    ("files_regions", give("feedd/market.ring", 902), "feedd/market.ring is user 902's, its directory 901's"),
     ("files_rendered", replace(GRUB, "nohz_full=2-4", "nohz_full=2-3"), GRUB),
     ("files_rendered", lambda host: host.remove("etc/sysctl.d/60-hft.conf"), "etc/sysctl.d/60-hft.conf"),
     ("files_shipped", write(f"usr/{UNIT}", "[Service]\nNice=0"), "hft-feedd.service changed"),
     ("files_shipped", write("etc/systemd/system/hft-feedd.service", "[Service]"), "hft-feedd.service replaces it"),
+    ("files_shipped", mask, "hft-feedd.service replaces it"),
 ]  # fmt: skip
 
 # (check, what is taken away)
@@ -157,9 +169,10 @@ HIDDEN: list[tuple[str, str]] = [
     ("limits_memory", "proc"),
     ("limits_realtime", "proc/702"),
     ("files_shipped", "var/lib/dpkg"),
+    ("files_regions", "etc/passwd"),
 ]
 NEVER_HIDDEN = {
-    "host_profile", "host_bare_metal", "cores_planned", "nic_up", "kernel_sysctls", "files_rendered", "files_regions",
+    "host_profile", "host_bare_metal", "cores_planned", "nic_up", "kernel_sysctls", "files_rendered",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hft.config import parse
 from hft.host import memory
 from hft.host.memory import MemoryRefusedError, Pool, require_huge_pages, reserve
 
@@ -76,6 +77,28 @@ def test_too_few_pages_are_refused_with_the_numbers(tmp_path: Path, monkeypatch:
         in text
     )
     assert "200 MB of memory are free" in text
+
+
+def test_without_enough_pages_the_directories_are_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(memory, "make_directories", made.append)
+    monkeypatch.setattr(memory, "PAUSE_S", 0)
+    config = parse(
+        '[run]\ndirectory = "/dev/hugepages/hft"\nhuge_pages = "require"\n[feedd.feed]\nline_a = "127.0.0.1:9"\n'
+    )
+    Kernel(tmp_path, [])
+    monkeypatch.setattr(Pool, "ask_for", lambda _pool, _pages: None)
+    (tmp_path / "proc/self").mkdir()
+    (tmp_path / "proc/self/mountinfo").write_text(MOUNTS.replace(" /dev", f" {tmp_path}/dev"))
+    with pytest.raises(MemoryRefusedError, match="the kernel gave 0"):
+        memory.prepare(config, tmp_path)
+    assert made == [tmp_path / "dev/hugepages/hft"]
+    (tmp_path / "proc/self/mountinfo").write_text("")
+    with pytest.raises(MemoryRefusedError, match="is dev-hugepages-hft"):
+        memory.prepare(config, tmp_path)
+    assert len(made) == 1, "not on whatever lies there without the mount"
 
 
 def test_pages_of_a_node_are_that_node_s(tmp_path: Path) -> None:

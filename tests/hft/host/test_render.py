@@ -8,6 +8,7 @@ import subprocess
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from fake_host import CONFIG
 
@@ -107,6 +108,15 @@ def test_an_untuned_host_gets_limits_of_sockets_and_nothing_isolated() -> None:
         "vm.swappiness = 1",
     ]
     assert "update-grub" not in to_run(config)
+
+
+def test_an_interface_s_unit_has_its_name_as_systemd_escapes_it() -> None:
+    config = parse(CONFIG)
+    named = msgspec.structs.replace(
+        config, host=msgspec.structs.replace(config.host, interfaces=("eth-a.7",))
+    )
+    assert r"systemctl enable --now 'hft-nic@eth\x2da.7.service'" in to_run(named)
+    assert "etc/hft/nic/eth-a.7.env" in rendered(named, "f")
 
 
 def test_arguments_of_a_sites_own_come_last_in_either_profile() -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+import sdnotify  # type: ignore[import-untyped]
 from rich.console import Console
 
 from hft.config import ConfigError, load
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(report)
     elif arguments.fix_script:
-        print(fix_script(results, arguments.config), end="")
+        print(fix_script(results, arguments.config, profile), end="")
     elif arguments.preflight:
         _say(results, against, profile)
     else:
@@ -74,26 +75,35 @@ def _show(results: list[Result], against: list[Result], *, everything: bool) -> 
 
 
 def _say(results: list[Result], against: list[Result], profile: str) -> None:
-    """One line a finding, what stands in the way first."""
+    """One line a finding, what stands in the way last: `systemctl status` and `journalctl -n` show the end."""
     others = [r for r in results if r.state in (State.FAILED, State.HIDDEN) and r not in against]
-    for result in [*against, *others]:
+    for result in [*others, *against]:
         wanted = f" (required: {result.required})" if result.required else ""
+        level = _priority(3 if result in against else 5)
         print(
-            f"{result.severity}: {result.check.id}: {result.check.condition}: {result.current}{wanted};"
+            f"{level}{result.severity}: {result.check.id}: {result.check.condition}: {result.current}{wanted};"
             f" {result.check.document}",
             file=sys.stderr,
         )
     if profile == "untuned":
         print(
-            'UNTUNED HOST: host.profile = "untuned" lets the suite start here; not for trading',
+            f'{_priority(4)}UNTUNED HOST: host.profile = "untuned" lets the suite start here; not for trading',
             file=sys.stderr,
         )
     if against:
         print(
-            "not fit to trade: hft doctor shows more, hft doctor --fix-script what would help;"
+            f"{_priority(3)}not fit to trade: hft doctor shows more, hft doctor --fix-script what would help;"
             ' [host] profile = "untuned" is for laptops and virtual machines',
             file=sys.stderr,
         )
+
+    first = f": {against[0].check.id}: {against[0].current}" if against else ""
+    sdnotify.SystemdNotifier().notify(f"STATUS={'not fit' if against else 'fit'} to trade{first}")
+
+
+def _priority(level: int) -> str:
+    """sd-daemon(3)'s prefix, where the journal reads it."""
+    return f"<{level}>" if "JOURNAL_STREAM" in os.environ else ""
 
 
 def _write(path: Path, text: str) -> None:

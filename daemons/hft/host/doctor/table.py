@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hft.host.doctor.check import Result, Severity, State
+from hft.host.doctor.checks.fixes import TUNED_PROFILE
 
 _WORDS = {
     State.PASSED: ("yes", "green"),
@@ -75,8 +76,11 @@ def as_json(results: list[Result], config_path: Path, profile: str, *, fit: bool
     return json.dumps(document(results, config_path, profile, fit=fit), indent=2, ensure_ascii=False)
 
 
-def fix_script(results: list[Result], config_path: Path) -> str:
-    """A shell script; each line once, in the order of the checks. Nothing is run by us."""
+def fix_script(results: list[Result], config_path: Path, profile: str) -> str:
+    """A shell script; each line once, in the order of the checks. Nothing is run by us.
+
+    What is only worth knowing is a comment, and so is the tuned profile where the plan does not ask for one.
+    """
     lines = [
         "#!/bin/sh",
         "# What would help, by `hft doctor --fix-script`: read it before you run it, as root.",
@@ -92,6 +96,11 @@ def fix_script(results: list[Result], config_path: Path) -> str:
             lines.append(f"# by hand: {check.by_hand.replace('{config}', str(config_path))}")
         for line in check.fix:
             filled = line.replace("{config}", str(config_path))
-            lines.append(f"# (above) {filled}" if filled in seen else filled)
+            why_not = (
+                "above" if filled in seen else "if you want it" if check.severity is Severity.INFO else ""
+            )
+            if line == TUNED_PROFILE and profile != "isolated":
+                why_not = 'after host.profile = "isolated", see hft tune plan'
+            lines.append(f"# ({why_not}) {filled}" if why_not else filled)
             seen.add(filled)
     return "\n".join(lines) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hft.config import Config
 from hft.host.render.interfaces import nic_env
 from hft.host.render.kernel import grub, host_env, kernel_arguments, sysctl_d, tuned_variables
@@ -30,7 +32,12 @@ def to_run(config: Config) -> list[str]:
     lines = ["systemctl daemon-reload", "sysctl --system"]
     if config.host.profile == "isolated":
         lines += ["tuned-adm profile hft", "systemctl enable --now hft-irq.service"]
-    lines += [f"systemctl enable --now hft-nic@{name}.service" for name in config.host.interfaces]
+    lines += [f"systemctl enable --now 'hft-nic@{_escaped(name)}.service'" for name in config.host.interfaces]
     if kernel_arguments(config):
         lines += ["update-grub", "systemctl reboot   # the kernel command line"]
     return lines
+
+
+def _escaped(name: str) -> str:
+    """As systemd-escape(1): the unit has it back with %I."""
+    return re.sub(r"[^a-zA-Z0-9:_.]", lambda found: f"\\x{ord(found[0]):02x}", name)

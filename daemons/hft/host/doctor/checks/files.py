@@ -8,35 +8,49 @@ import stat
 from hft.host.doctor.check import Check, Severity, Verdict
 from hft.host.doctor.checks.fixes import UNITS
 from hft.host.doctor.subject import Subject
+from hft.host.memory import DIRECTORIES
 from hft.host.render.files import rendered
 from hft.host.tree import Hidden
 
-WRITERS = ("feedd", "braind", "watchd")
 VETO = "operator/veto"
-SUMS = "/var/lib/dpkg/info/hft.md5sums"
+SUMS = ("/var/lib/dpkg/info/hft.md5sums", "/var/lib/dpkg/info/hft-host-tuning.md5sums")
 SHADOWS = "/etc/systemd/system"
 
 
 def _regions(subject: Subject) -> Verdict | None:
-    run = subject.config.run.directory
-    if not subject.tree.exists(run):
+    run, tree = subject.config.run.directory, subject.tree
+    if not tree.exists(run):
         return None
-    wrong, owners = [], []
-    for name in (*WRITERS, "operator"):
-        if not subject.tree.exists(f"{run}/{name}"):
+    wrong, owners = [], {}
+    if (whole := tree.stat(run)).st_mode & 0o022:
+        wrong.append(f"{run} is {stat.filemode(whole.st_mode)}")
+    for name in DIRECTORIES:
+        if not tree.exists(f"{run}/{name}"):
             continue
-        entry = subject.tree.stat(f"{run}/{name}")
-        owners += [entry.st_uid] if name in WRITERS else []
-        if not stat.S_ISDIR(entry.st_mode) or (name in WRITERS and entry.st_mode & 0o022):
+        entry = tree.stat(f"{run}/{name}")
+        owners[name] = entry.st_uid
+        if not stat.S_ISDIR(entry.st_mode) or entry.st_mode & 0o022:
             wrong.append(f"{name} is {stat.filemode(entry.st_mode)}")
-        for file in subject.tree.names(f"{run}/{name}"):
-            mode = subject.tree.stat(f"{run}/{name}/{file}").st_mode
-            others = 0o002 if f"{name}/{file}" == VETO else 0o022
-            if not stat.S_ISREG(mode) or mode & others:
-                wrong.append(f"{name}/{file} is {stat.filemode(mode)}")
-    if subject.isolated_profile and len(set(owners)) != len(owners):
-        wrong.append("daemons share a user")
+        for file in tree.names(f"{run}/{name}"):
+            found = tree.stat(f"{run}/{name}/{file}")
+            veto = f"{name}/{file}" == VETO  # any operator makes it
+            if not stat.S_ISREG(found.st_mode) or found.st_mode & (0o002 if veto else 0o022):
+                wrong.append(f"{name}/{file} is {stat.filemode(found.st_mode)}")
+            if found.st_uid != entry.st_uid and not veto:
+                wrong.append(f"{name}/{file} is user {found.st_uid}'s, its directory {entry.st_uid}'s")
+    if subject.isolated_profile:
+        wrong += _not_their_own(tree.text("/etc/passwd"), owners)
     return Verdict("writable by their daemon alone", ", ".join(wrong[:4]) or "so", not wrong)
+
+
+def _not_their_own(passwd: str, owners: dict[str, int]) -> list[str]:
+    """Directories that are not their daemon's user's (`hft memory prepare` makes them)."""
+    users = {name: int(uid) for name, _, uid, *_ in (line.split(":") for line in passwd.splitlines() if line)}
+    return [
+        f"{name} is user {uid}'s, not {DIRECTORIES[name][0]}'s"
+        for name, uid in owners.items()
+        if uid != users.get(DIRECTORIES[name][0])
+    ]
 
 
 def _rendered(subject: Subject) -> Verdict:
@@ -55,11 +69,13 @@ def _settings(text: str) -> list[str]:
 
 
 def _shipped(subject: Subject) -> Verdict:
-    changed = []
-    for line in subject.tree.text(SUMS).splitlines():
+    changed, shipped = [], set()
+    sums = [subject.tree.text(SUMS[0]), subject.tree.text_or(SUMS[1], "")]
+    for line in "\n".join(sums).splitlines():
         digest, _, path = line.partition("  ")
         if "systemd/system/" not in path:
             continue
+        shipped.add(path.rpartition("/")[2])
         try:
             now = hashlib.md5(subject.tree.raw(f"/{path}"), usedforsecurity=False).hexdigest()
         except Hidden:
@@ -69,7 +85,7 @@ def _shipped(subject: Subject) -> Verdict:
     shadowed = [
         name
         for name in subject.tree.names_or_none(SHADOWS)
-        if name.startswith("hft") and stat.S_ISREG(subject.tree.stat(f"{SHADOWS}/{name}").st_mode)
+        if name in shipped  # a file, or a link: masked
     ]
     wrong = [f"{name} changed" for name in changed] + [f"{SHADOWS}/{name} replaces it" for name in shadowed]
     return Verdict("unchanged; a site's changes are drop-ins", ", ".join(wrong[:4]) or "so", not wrong)

@@ -7,6 +7,12 @@ from typing import Final
 RENDER: Final = 'tree=$(mktemp -d) && hft tune render --config {config} --output "$tree" && cp -r "$tree"/. /'
 KERNEL_COMMAND_LINE: Final = (RENDER, "update-grub", "echo 'reboot for the kernel command line'")
 UNITS: Final = (RENDER, "systemctl daemon-reload")
-TUNED: Final = (RENDER, "tuned-adm profile hft")
+TUNED_PROFILE: Final = "tuned-adm profile hft"
+TUNED: Final = (RENDER, TUNED_PROFILE)
 SYSCTL: Final = (RENDER, "sysctl --system")
-IRQ: Final = (RENDER, "systemctl restart hft-irq.service")
+IRQ: Final = (RENDER, "systemctl enable hft-irq.service", "systemctl restart hft-irq.service")
+_NIC_UNIT = '$(systemd-escape --template=hft-nic@.service "$(basename "$file" .env)")'
+NIC: Final = (
+    RENDER,
+    f'for file in /etc/hft/nic/*.env; do systemctl enable "{_NIC_UNIT}"; systemctl restart "{_NIC_UNIT}"; done',
+)

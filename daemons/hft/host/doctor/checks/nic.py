@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from hft.host.doctor.check import Check, Severity, Verdict
-from hft.host.doctor.checks.fixes import RENDER
+from hft.host.doctor.checks.fixes import NIC
 from hft.host.doctor.subject import Subject
 from hft.host.render.interfaces import nic_settings
 from hft.host.tree import Hidden
@@ -16,7 +16,6 @@ SHOWN = {
     "combined": "Combined", "rx": "RX", "gro": "generic-receive-offload", "lro": "large-receive-offload",
     "ntuple": "ntuple-filters",
 }  # fmt: skip
-NIC = (RENDER, "systemctl restart 'hft-nic@*'")
 
 
 def _present(subject: Subject) -> Verdict | None:
