@@ -22,6 +22,7 @@ from braind.idle import Idle
 from braind.inputs import Inputs
 from braind.instruments import Instruments
 from braind.metrics import Metrics, State
+from braind.pin import Pin
 from braind.shadow.keeper import Keeper
 from braind.shadow.layout import ANSWERED, HELD, NOT_REBUILT, NOT_RECONCILED, UNREAD, Divergence
 from hft.layout.dtypes import LoopState, VetoReason
@@ -58,6 +59,7 @@ class Loop:
         instruments: Instruments,
         mapper: FeedMapper,
         outlets: Outlets,
+        pin: Pin,
         idle: Literal["spin", "backoff"],
     ) -> None:
         self._brain = brain
@@ -66,6 +68,7 @@ class Loop:
         self._metrics, self._controls = outlets.metrics, outlets.controls
         self._inputs, self._checkpoints = outlets.inputs, outlets.checkpoints
         self._report = outlets.report
+        self._pin = pin
         self._idle = Idle(idle)
         self._feed: Feed | None = None
         self._answers: Answers | None = None
@@ -238,6 +241,11 @@ class Loop:
         self._publish()
 
     def _look_outside(self) -> None:
+        was_in_place = self._pin.in_place
+        strayed = self._pin.look(monotonic_ns())
+        self._metrics.set_pinned(self._pin.in_place, found_elsewhere=bool(strayed))
+        if strayed and was_in_place:
+            self._report("thread found off its core", {"cores": sorted(strayed), "back": self._pin.in_place})
         for event, reason in self._controls.look_outside():
             self._report(event, {"reason": reason})
         if news := self._controls.fence_news():

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
@@ -34,6 +35,7 @@ from braind.memory import collapse_private_memory
 from braind.metrics import Metrics
 from braind.model.inference import ModelError
 from braind.model.package import PackageError
+from braind.pin import Pin
 from braind.policy import StrategyError
 from braind.rehearsal import rehearse
 from braind.replay import command as replay_command
@@ -91,8 +93,10 @@ def run(config: Config, log: structlog.stdlib.BoundLogger) -> int:
         controls = Controls(directory, config.run.huge_pages == "require")
         controls.connect(config.run)
         told = Told(log, notifier)
-        daemon = _made(config, config.braind, controls, told.report)
-        _prepare_thread(config.cores.brain)
+        pin = Pin(config.cores.brain)
+        daemon = _made(config, config.braind, Around(controls, pin, told.report))
+        pin.take()
+        _keep_collector_away()
         log.info("private memory collapsed", huge_pages=collapse_private_memory())
         notifier.notify("READY=1\n" + told.status())
         log.info("started", pid=os.getpid(), symbols=len(config.braind.symbols), model=config.braind.model)
@@ -140,13 +144,21 @@ class _Daemon:
     identity: Region  # mapped for as long as it is to be read
 
 
-def _made(config: Config, braind: Braind, controls: Controls, report: Report) -> _Daemon:
+class Around(NamedTuple):
+    """What the loop is made with, beside its regions."""
+
+    controls: Controls
+    pin: Pin
+    report: Report
+
+
+def _made(config: Config, braind: Braind, around: Around) -> _Daemon:
     """All regions of `<run>/braind`, and the loop, rehearsed."""
     directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
     folder = directory / "braind"
     metrics = Metrics(str(folder / "stats"), huge)
     assembled = assemble(
-        braind, config.feedd.capacity.instruments, metrics.histogram_addresses, controls.addresses
+        braind, config.feedd.capacity.instruments, metrics.histogram_addresses, around.controls.addresses
     )
     brain, document = assembled.brain, assembled.identity.encoded()
     rehearse(brain)
@@ -158,19 +170,15 @@ def _made(config: Config, braind: Braind, controls: Controls, report: Report) ->
         brain,
         Instruments(braind.symbols, brain.name),
         FeedMapper(directory, braind.intents_ring_records, huge),
-        Outlets(metrics, controls, inputs, checkpoints, report),
+        Outlets(metrics, around.controls, inputs, checkpoints, around.report),
+        around.pin,
         braind.idle,
     )
     return _Daemon(loop, brain, publish(str(folder / "identity"), document, inputs.generation, huge))
 
 
-def _prepare_thread(core: int) -> None:
-    """The loop's thread on its core, and a collector that stays away from it."""
-    if core >= 0:
-        try:
-            os.sched_setaffinity(0, {core})
-        except OSError as error:
-            raise ConfigError("cores.brain", f"core {core} can not be used here: {error.strerror}") from error
+def _keep_collector_away() -> None:
+    """From the loop: it would stop it at any time for as long as it likes."""
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -66,6 +66,8 @@ class Metrics:
         self._generation = builder.gauge("braind_ring_generation", "generation")
         self._maps = builder.counter("braind_ring_maps_total", "maps")
         self._loops = builder.counter("braind_loop_iterations_total", "iterations")
+        self._pinned = builder.gauge("braind_thread_affinity_ok", "bool")
+        self._repairs = builder.counter("braind_thread_affinity_repairs_total", "repairs")
         self._instruments = builder.gauge("braind_instruments", "instruments")
         self._unnamed = builder.counter("braind_instruments_unnamed_total", "instruments")
         self._updates = _by(builder, "braind_updates_total", "updates", "kind", UpdateKind)
@@ -82,6 +84,12 @@ class Metrics:
         self.histogram_addresses: NDArray[np.uint64] = np.array(
             [self._writer.value_address(index) for index in histograms], np.uint64
         )
+
+    def set_pinned(self, in_place: bool, *, found_elsewhere: bool) -> None:
+        """Where the loop's thread is now, and whether it had to be put back."""
+        self._writer.set(self._pinned, int(in_place))
+        if found_elsewhere:
+            self._writer.add(self._repairs)
 
     def set_state(self, state: State) -> None:
         self._writer.set(self._state, int(state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,13 @@ UNITS = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
 TRADERS = ("hft-feedd.service", "hft-braind.service")
 EXPOSURE_MAX = 2.5
+# What has to have its reason. Lines of one kind that follow each other may share a comment.
+REASONED = {
+    "limit": r"Limit|OOM|Memory(?!Deny)|Nice=|TimerSlack|(CPU|IO)(Weight|Scheduling)|Tasks",
+    "right": r"(Ambient)?Capabilit",
+    "confinement": r"Protect|Private|Restrict|SystemCall|MemoryDeny|NoNewPriv|LockPers|UMask|Keyring|RemoveIPC|Device"
+    r"|IPAddress|Bind(ReadOnly)?Paths|(ReadWrite|ReadOnly|Inaccessible)Paths",
+}
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="NOT TESTED: systemd-analyze is not installed"
@@ -88,13 +96,29 @@ def test_what_traders_require_is_asked_again_at_each_start(name: str) -> None:
     assert unit["Unit"]["RefuseManualStop"] == ["yes"]
 
 
-def test_watchd_alone_may_kill_other_users_processes() -> None:
-    holders = {
-        unit.name
+def test_watchd_and_its_stand_in_alone_may_kill_other_users_processes() -> None:
+    """The other is hft-halt@. Without a bounding set root has every right."""
+    sets = {
+        unit.name: [
+            *read(unit.name)["Service"].get("CapabilityBoundingSet", ["CAP_KILL"]),
+            *read(unit.name)["Service"].get("AmbientCapabilities", []),
+        ]
         for unit in SERVICES
-        if any("CAP_KILL" in text for text in read(unit.name)["Service"].get("AmbientCapabilities", []))
     }
-    assert holders == {"hft-watchd.service"}
+    holders = {name for name, texts in sets.items() if any("CAP_KILL" in t or "~" in t for t in texts)}
+    assert holders == {"hft-watchd.service", "hft-halt@.service"}
+
+
+def test_the_paper_venue_may_not_read_the_daemons_memory() -> None:
+    for name in ("hft-paperd.service", "hft-paper-day.service"):
+        service = read(name)["Service"]
+        assert (service["Group"], "SupplementaryGroups" in service) == (["hft-paperd"], False)
+
+
+@pytest.mark.parametrize("daemon", ["feedd", "braind", "watchd", "exporter", "recorder"])
+def test_pages_are_unmounted_after_whoever_maps_them(daemon: str) -> None:
+    """A stop goes through After= backwards."""
+    assert "dev-hugepages-hft.mount" in one(f"hft-{daemon}.service", "Unit", "After").split()
 
 
 def test_every_daemon_has_a_user_of_its_own() -> None:
@@ -113,8 +137,21 @@ def test_a_restart_of_watchd_can_not_restart_a_trader() -> None:
             assert "hft-watchd.service" not in " ".join(about.get(key, [])).split()
 
 
-def test_each_limit_and_right_has_its_reason_beside_it() -> None:
+def kind_of(line: str) -> str:
+    """Of REASONED; "#" of a comment, "" of anything else."""
+    if line.startswith("#"):
+        return "#"
+    return next((kind for kind, pattern in REASONED.items() if re.match(pattern, line)), "")
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.name)
+def test_each_limit_and_right_has_its_reason_above_it(unit: Path) -> None:
     """A unit without comments is one that nobody can change."""
-    for unit in SERVICES:
-        comments = [line for line in unit.read_text().splitlines() if line.startswith("#")]
-        assert len(comments) >= 3, unit.name
+    bare, above, told = [], "", False
+    for line in unit.read_text().splitlines():
+        kind = kind_of(line)
+        told = above == "#" or (told and above == kind)
+        if kind not in ("", "#") and not told:
+            bare.append(line)
+        above = kind
+    assert bare == []

@@ -107,6 +107,8 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_braind_instruments": "instruments: configured symbols that the feed has named",
     "hft_braind_instruments_unnamed_total": "instruments: looked up on the board in vain",
     "hft_braind_loop_iterations_total": "iterations: rounds of the loop",
+    "hft_braind_thread_affinity_ok": "0 or 1: the loop's thread is on its core and nowhere else; 1 when not pinned",
+    "hft_braind_thread_affinity_repairs_total": "repairs: found elsewhere, and put back where that is possible",
     "hft_braind_state": "state: 0 warm-up, 1 waiting for the feed, 2 running, 3 stopped",
     "hft_braind_decisions_total": "decisions: times the model was asked",
     "hft_braind_decisions_dropped_total": "decisions: not acted on; held: the shadow book waits for the gateway's tables, for reconciliation or for the session",
