@@ -127,6 +127,8 @@ class Matcher:
 
     def traded(self, instrument: Instrument, price_e4: int, shares: int) -> None:
         """A trade that no displayed order took part in."""
+        if not instrument.trading:
+            return
         for buy in (True, False):
             left = shares
             for order in list(instrument.own(buy)):

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <string_view>
 
 #include "feedd/board.hpp"
 #include "order_desk_fixture.hpp"
@@ -43,17 +44,21 @@ class PositionCloserTest : public OrderDeskTest {
   }
 
   // 0 = that side is empty.
-  void quote(std::uint64_t bid, std::uint64_t ask, const char (&symbol)[5] = "ACME") {
+  void quote(std::uint64_t bid, std::uint64_t ask, std::string_view symbol = "ACME", std::uint32_t id = ACME) {
     schema::BoardEntry entry;
-    std::memcpy(entry.mutable_symbol()->Data(), symbol, 4);
-    entry.mutate_instrument_id(ACME);
+    std::memcpy(entry.mutable_symbol()->Data(), symbol.data(), symbol.size());
+    entry.mutate_instrument_id(id);
     entry.mutate_trade_state(schema::TradeState::TRADING);
     entry.mutate_validity(schema::BookValidity::VALID);
     entry.mutate_bid_levels(bid != 0 ? 1 : 0);
     entry.mutate_ask_levels(ask != 0 ? 1 : 0);
     entry.mutable_bids()->GetMutablePointer(0)->mutate_price(static_cast<std::int64_t>(bid));
     entry.mutable_asks()->GetMutablePointer(0)->mutate_price(static_cast<std::int64_t>(ask));
-    BoardWriter(board_).write(ACME, entry);
+    BoardWriter(board_).write(id, entry);
+  }
+  // Some walks over the board.
+  void find_names() {
+    for (int round = 0; round < 40; ++round) keeper_->look_around(DeskClock::now_ns += GateKeeper::NAMES_INTERVAL_NS);
   }
   void hold(std::int64_t quantity) {
     const Side side = quantity > 0 ? Side::BUY : Side::SELL;
@@ -121,6 +126,62 @@ TEST_F(PositionCloserTest, a_long_position_is_sold_at_the_bid_in_orders_that_the
   EXPECT_FALSE(closer_->busy());
   EXPECT_EQ(2u, closer_->done());
   EXPECT_EQ(RefusalReason::NONE, closer_->refusal());
+}
+
+TEST_F(PositionCloserTest, whole_lots_are_sold_and_what_is_less_is_named) {
+  config_.risk.limits.lot = 20;
+  make_closer();
+  hold(130);
+  ask_flat();
+  std::vector<std::uint32_t> quantities;
+  schema::OrderIntent order;
+  while (work(order)) {
+    quantities.push_back(venue_->last_order.quantity);
+    fill_last(venue_->last_order.quantity);
+  }
+  EXPECT_EQ((std::vector<std::uint32_t>{100, 20}), quantities);
+  EXPECT_EQ(10, acme().position);
+  EXPECT_EQ(RefusalReason::QUANTITY_OFF_LOT, keeper_->refusal(order, DeskClock::now_ns));
+}
+
+TEST_F(PositionCloserTest, an_account_that_the_venue_tells_of_late_is_named_too) {
+  quote(BID, ASK, "OTHER", 2);
+  find_names();
+  quote(BID, ASK, "LATE", 9);
+  find_names();
+  VenueEvent bought = event(VenueEvent::Kind::ACCEPTED, 900, 100);
+  bought.symbol = venue_symbol("LATE");
+  desk_->on_event(bought);
+  find_names();
+  EXPECT_EQ(9u, desk_->accounts().at(desk_->accounts().by_symbol(venue_symbol("LATE"))).instrument_id);
+}
+
+TEST_F(PositionCloserTest, caps_of_a_symbol_go_with_it_to_its_next_id) {
+  config_.risk.instruments.push_back({"ACME", 50, UINT64_MAX, UINT64_MAX});
+  make_closer();
+  Accounts& accounts = desk_->accounts();
+  const auto acme = accounts.by_symbol(venue_symbol("ACME")), other = accounts.by_symbol(venue_symbol("OTHER"));
+  for (const auto place : {acme, other}) accounts.fill(place, Side::BUY, 100, BID);
+  const auto closing = [&](AccountPlace place) {
+    schema::OrderIntent order;
+    EXPECT_EQ(RefusalReason::NONE, keeper_->closing_order(place, DeskClock::now_ns, order));
+    return order.quantity();
+  };
+  desk_->name_account(acme, 5);
+  quote(BID, ASK, "ACME", 7);
+  quote(BID, ASK, "OTHER", 8);
+  find_names();
+  EXPECT_EQ(50u, closing(acme));
+  EXPECT_EQ(100u, closing(other));
+  quote(BID, ASK, "OTHER", 7);
+  quote(BID, ASK, "ACME", 8);
+  for (const std::uint32_t id : {7u, 8u}) {  // an intent has the name looked at
+    schema::OrderIntent asks = intent(schema::IntentAction::NEW, id);
+    asks.mutate_instrument_id(id);
+    (void)keeper_->refusal(asks, DeskClock::now_ns);
+  }
+  EXPECT_EQ(50u, closing(acme));
+  EXPECT_EQ(100u, closing(other));
 }
 
 TEST_F(PositionCloserTest, a_short_position_is_bought_back_at_the_ask) {

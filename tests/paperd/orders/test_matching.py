@@ -188,6 +188,8 @@ def test_nothing_matches_in_a_halt_and_what_crossed_meanwhile_trades_at_the_resu
     venue.itch("H", trading_state="H", **action)
     assert venue.send(enter(2, "B", 100))[0]["reason"] == 0x7
     assert venue.add(21, "S", 60, BID - 100) == []
+    trade = {"stock": "AAPL", "side": "B", "order_reference": 0, "match_number": 9}
+    assert venue.itch("P", shares=80, price_e4=BID - 500, **trade) == []
     assert fills(venue.itch("H", trading_state="T", **action)) == [(1, 60, BID, "A")]
 
 

@@ -251,6 +251,8 @@ void GatewayAgent::publish(const schema::OrderIntent& intent, RefusalReason reas
   update.mutate_market_seq(intent.market_seq());
   update.mutate_price(intent.price());
   update.mutate_quantity(intent.quantity());
+  update.mutate_market_receive_ts_ns(intent.market_receive_ts_ns());
+  update.mutate_market_publish_ts_ns(intent.market_publish_ts_ns());
   update.mutate_intent_emit_ts_ns(intent.emit_ts_ns());
   updates_.publish(update);
   if (intent.emit_ts_ns() < now_ns) stats_.intent_to_answer_ns.record(now_ns - intent.emit_ts_ns());

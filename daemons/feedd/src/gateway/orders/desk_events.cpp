@@ -110,7 +110,10 @@ void OrderDesk::executed(const VenueEvent& event) noexcept {
     return stats_.unattributed.add();
   }
   const OpenOrder& order = table_.at(place);
-  if (event.quantity > order.leaves) stats_.overfilled.add();
+  if (event.quantity > order.leaves) {  // counted, but what rests is not what we believe
+    lost_track_ = true;
+    stats_.overfilled.add();
+  }
   stats_.fills.add();
   stats_.filled_quantity.add(event.quantity);
   accounts_.fill(order.account, order.side, event.quantity, event.price);
@@ -182,11 +185,14 @@ void OrderDesk::rejected(const VenueEvent& event) noexcept {
 void OrderDesk::cancel_answered(const VenueEvent& event, UpdateKind kind) noexcept {
   const OrderPlace place = table_.by_token(event.token);
   if (place == NO_PLACE) return stats_.unattributed.add();
-  if (kind == UpdateKind::CANCEL_REJECTED && !table_.at(place).cancel_wanted) {
+  if (kind == UpdateKind::CANCEL_REJECTED) {
     change(place, [](OpenOrder& order) {
+      order.cancel_refused = order.cancel_wanted;  // still wanted: see retry_refused_cancels
+      if (order.cancel_wanted) return;
       order.cancel_sent = false;
       order.state = OrderState::LIVE;
     });
+    cancels_refused_ = cancels_refused_ || table_.at(place).cancel_wanted;
   }
   tell(place, kind, event);
 }

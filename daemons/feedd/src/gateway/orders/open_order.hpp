@@ -46,10 +46,11 @@ struct OpenOrder {
   schema::TimeInForce time_in_force = schema::TimeInForce::NONE;
   schema::IntentFlags flags = static_cast<schema::IntentFlags>(0);
   schema::OrderState state = schema::OrderState::NONE;
-  bool accepted = false;       // the venue has answered for it once
-  bool replacing = false;      // made by a REPLACE that is not answered
-  bool cancel_sent = false;    // on this session, and neither it nor the order's end was answered
-  bool cancel_wanted = false;  // by a command, the fence, or the window
+  bool accepted = false;        // the venue has answered for it once
+  bool replacing = false;       // made by a REPLACE that is not answered
+  bool cancel_sent = false;     // on this session, and neither it nor the order's end was answered
+  bool cancel_wanted = false;   // by a command, the fence, or the window
+  bool cancel_refused = false;  // that one, by the venue: it is sent again after a while
 
   [[nodiscard]] bool in_use() const noexcept { return token != 0; }
   [[nodiscard]] bool buys() const noexcept { return side == schema::Side::BUY; }

@@ -37,6 +37,7 @@ bool OrderDesk::reconciled() const noexcept {
 
 unsigned OrderDesk::poll(std::uint64_t now_ns) noexcept {
   const unsigned handled = venue_->poll(now_ns, *this);
+  if (cancels_refused_) retry_refused_cancels(now_ns);
   const unsigned sent = cancels_due_ != 0 ? send_due_cancels(now_ns) : 0;
   if (handled + sent != 0) store_figures();
   return handled + sent;
@@ -185,6 +186,10 @@ RefusalReason OrderDesk::send_cancel(const schema::OrderIntent& intent, const Or
   out.mutate_action(IntentAction::CANCEL);
   out.mutate_intent_id(intent.intent_id());
   out.mutate_intent_sequence(intent.sequence());
+  out.mutate_strategy_id(intent.strategy_id());
+  out.mutate_market_seq(intent.market_seq());
+  out.mutate_market_receive_ts_ns(times.market_receive_ns);
+  out.mutate_market_publish_ts_ns(times.market_publish_ns);
   out.mutate_intent_emit_ts_ns(intent.emit_ts_ns());
   out.mutate_gate_ts_ns(times.gate_ns);
   out.mutate_send_ts_ns(times.send_ns);
@@ -225,6 +230,7 @@ SendResult OrderDesk::cancel_on_wire(OrderPlace place, std::uint64_t now_ns) noe
   if (result != SendResult::SENT) return result;
   change(place, [now_ns](OpenOrder& order) {
     order.cancel_sent = true;
+    order.cancel_refused = false;
     order.cancel_sent_ns = now_ns;
   });
   ++cancels_sent_;
@@ -255,6 +261,18 @@ void OrderDesk::cancel_of_strategy(std::uint32_t strategy_id, std::uint64_t now_
   for (OrderPlace place = 0; place < table_.places(); ++place) {
     const OpenOrder& order = table_.at(place);
     if (order.in_use() && order.strategy_id == strategy_id) want_cancel(place, now_ns);
+  }
+}
+
+// Whoever wanted these gone still does, and a strategy can not ask: its own cancel is refused meanwhile.
+void OrderDesk::retry_refused_cancels(std::uint64_t now_ns) noexcept {
+  if (now_ns < refused_due_ns_) return;
+  refused_due_ns_ = now_ns + CANCEL_RETRY_NS / 10;
+  cancels_refused_ = false;
+  for (OrderPlace place = 0; place < table_.places(); ++place) {
+    if (!table_.at(place).in_use() || !table_.at(place).cancel_refused) continue;
+    want_cancel(place, now_ns);
+    cancels_refused_ = cancels_refused_ || table_.at(place).cancel_sent;
   }
 }
 

@@ -104,6 +104,7 @@ class OrderDesk final : public VenueListener {
   void remove(OrderPlace place) noexcept;
   SendResult cancel_on_wire(OrderPlace place, std::uint64_t now_ns) noexcept;
   void want_cancel(OrderPlace place, std::uint64_t now_ns) noexcept;
+  void retry_refused_cancels(std::uint64_t now_ns) noexcept;
   unsigned send_due_cancels(std::uint64_t now_ns) noexcept;
 
   // desk_events.cpp: what the venue says
@@ -166,6 +167,8 @@ class OrderDesk final : public VenueListener {
   std::uint32_t next_token_ = 1;
   std::uint32_t unacknowledged_ = 0;
   std::uint32_t cancels_due_ = 0;
+  bool cancels_refused_ = false;  // some that were wanted
+  std::uint64_t refused_due_ns_ = 0;
   std::uint32_t cancel_cursor_ = 0;
   OrderPlace last_sent_ = NO_PLACE;
   bool settled_ = false;    // UP was reached since the start, or since the session broke

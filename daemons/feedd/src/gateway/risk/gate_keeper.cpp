@@ -76,7 +76,8 @@ RefusalReason GateKeeper::closing_order(AccountPlace place, std::uint64_t now_ns
   return out.quantity() != 0 ? RefusalReason::NONE : RefusalReason::QUANTITY_LIMIT;
 }
 
-// What the limits allow in one order, whole lots where it is not the rest.
+// What the limits allow in one order, in whole lots. A rest of less than a lot is left to the gate, which refuses it
+// (QUANTITY_OFF_LOT): the limit is the user's own.
 std::uint64_t GateKeeper::closing_quantity(const Account& account, std::uint64_t price) const noexcept {
   const RiskLimits& limits = limits_.limits();
   const InstrumentCaps caps = limits_.instrument(account.instrument_id);
@@ -84,8 +85,9 @@ std::uint64_t GateKeeper::closing_quantity(const Account& account, std::uint64_t
   const std::uint64_t whole = account.position > 0 ? held : 0 - held;
   const std::uint64_t allowed = std::min({limits.order_quantity_max, caps.order_quantity_max,
                                           std::min(limits.order_notional_max, caps.order_notional_max) / price});
-  if (whole <= allowed) return whole;
-  return limits.lot == 0 ? 0 : allowed - allowed % limits.lot;
+  if (limits.lot == 0) return 0;
+  const std::uint64_t quantity = std::min(whole, allowed);
+  return quantity < limits.lot ? quantity : quantity - quantity % limits.lot;
 }
 
 void GateKeeper::remember(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {
@@ -107,10 +109,14 @@ AccountPlace GateKeeper::account_of(std::uint32_t instrument_id, const schema::B
 }
 
 void GateKeeper::name(AccountPlace place, std::uint32_t instrument_id) noexcept {
-  const VenueSymbol symbol = desk_.accounts().at(place).symbol;
+  const Account& account = desk_.accounts().at(place);
+  const InstrumentRisk none;  // those of the symbol that had this id before are not ours
+  const InstrumentRisk* caps = &none;
   for (const InstrumentRisk& own : config_.instruments) {
-    if (venue_symbol(own.symbol) == symbol) limits_.configure_instrument(instrument_id, own);
+    if (venue_symbol(own.symbol) == account.symbol) caps = &own;
   }
+  if (account.instrument_id != 0) limits_.configure_instrument(account.instrument_id, none);
+  limits_.configure_instrument(instrument_id, *caps);
   desk_.name_account(place, instrument_id);
 }
 
@@ -169,6 +175,10 @@ GateAccount GateKeeper::account_state(AccountPlace place, std::uint64_t now_ns) 
 }
 
 void GateKeeper::look_around(std::uint64_t now_ns) noexcept {
+  if (desk_.accounts().size() != accounts_seen_) {  // the venue told of one more
+    accounts_seen_ = desk_.accounts().size();
+    unnamed_ = 1;
+  }
   if (unnamed_ != 0 && now_ns >= next_names_ns_) find_names(now_ns);
   if (now_ns < next_mark_ns_) return;
   next_mark_ns_ = now_ns + MARK_INTERVAL_NS;

@@ -56,6 +56,7 @@ class GateKeeper {
   LimitsView limits_;
   DuplicateWindow duplicates_;
   schema::BoardEntry entry_;
+  std::size_t accounts_seen_ = 0;
   std::uint64_t next_mark_ns_ = 0;
   std::uint64_t next_names_ns_ = 0;
   std::uint32_t board_cursor_ = 1;
