@@ -60,7 +60,7 @@ class Cancels:
         if problem := self._problem(view, request):
             return monitor.reply(request.ticket, REFUSED, f"{request.verb}: {problem}")
         if request.verb == "flatten":
-            monitor.pause(request.scope)
+            monitor.pause(view, request.scope)
         self._queue.append(_Command(request, _open_in(view, request.scope)))
         return self._issue_next(view)
 

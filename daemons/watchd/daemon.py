@@ -217,6 +217,7 @@ class Watchd:
         for registered in self._registry.poll():
             self._welcome(registered)
         self._heartbeats.drain()
+        self._eyes.want(self._monitor.record.paused.symbols)
         view = self._eyes.look(now_ns, time.time_ns(), self._registered, self._heartbeats.accepted)
         view.completions = self._scribe.completions()
         # Requests last: a veto that the view shows has its request, sent before it, in here.
@@ -224,6 +225,10 @@ class Watchd:
         asked = {request.scope for request in view.requests if request.verb in ("cancel-all", "flatten")}
         if scopes := asked | self._monitor.cancels.scopes:
             view.open_in = self._eyes.count_open(scopes)
+        paused = [
+            request.scope for request in view.requests if request.verb in ("pause", "resume", "flatten")
+        ]
+        view.names = self._eyes.names(scope.instrument for scope in paused if scope.instrument is not None)
         for action in self._monitor.step(view):
             self._hands.do(action)
             if isinstance(action, CloseFence) and is_kill(action.reason):

@@ -103,6 +103,15 @@ class Eyes:
             for scope in wanted
         }
 
+    def want(self, symbols: Mapping[str, int]) -> None:
+        """Paused ones, with their last ids: the next looks are for their ids as well."""
+        self._tally.want(symbols)
+
+    def names(self, instrument_ids: Iterable[int]) -> dict[int, str]:
+        """Symbols of those that the board names."""
+        names = {at: self._tally.name_of(at) for at in instrument_ids}
+        return {at: symbol for at, symbol in names.items() if symbol}
+
     def look(
         self,
         now_ns: int,
@@ -126,6 +135,7 @@ class Eyes:
         if "feedd" in registered:
             view.gateway = self._gateway()
             view.tally, view.instrument_ids = self._tally.look(now_ns), self._tally.ids
+            view.absent_symbols = self._tally.absent
             view.feedd = self._daemon(registered["feedd"], alive["feedd"], heartbeats, offered)
         if "braind" in registered:
             view.braind = self._daemon(registered["braind"], alive["braind"], heartbeats, offered)

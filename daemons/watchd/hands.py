@@ -170,8 +170,9 @@ class Hands:
         """New pauses before old ones are lifted."""
         before, self._paused = self._paused, paused
         self._fence.pause_all(paused.all)
-        for instrument_id in sorted({*before.instruments, *paused.instruments}):
-            self._fence.pause_instrument(instrument_id, instrument_id in paused.instruments)
+        for ids, on in ((set(paused.on_page), True), (set(before.on_page) - set(paused.on_page), False)):
+            for instrument_id in sorted(ids):
+                self._fence.pause_instrument(instrument_id, on)
         for strategy_id in sorted({*before.strategies, *paused.strategies}):
             self._fence.pause_strategy(strategy_id, strategy_id in paused.strategies)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hft.layout.dtypes import VenueSession
+from hft.layout.dtypes import CloseReason, VenueSession
 from watchd.limits import PRICE_UNITS
 from watchd.settings import Settings
 from watchd.tally import TallyLook
@@ -24,7 +24,7 @@ _ENDED = (
 def orders_of(kill: Kill, tally: TallyLook | None, settings: Settings) -> dict[str, object]:
     """Fields of `last_kill.json`. None: nobody can say."""
     first, last = kill.first, kill.last
-    died = "feedd_was_gone" in kill.steps_ns
+    died = _died_by_itself(kill)
     known: dict[str, object] = {
         "open_at_kill": None if last is None else _open_at_kill(kill, last),
         "cancelled": None if first is None or last is None else last.cancels_sent - first.cancels_sent,
@@ -37,16 +37,19 @@ def orders_of(kill: Kill, tally: TallyLook | None, settings: Settings) -> dict[s
         "in_window": _in_window(kill, tally),
         "cancel_on_disconnect_relied_on": relies_on_disconnect(kill, settings),
         "feedd_died_by_itself": died,
-        "open_when_feedd_died": last.open_orders if died and last is not None else None,
+        "open_when_feedd_died": _open_when_it_died(last, settings) if died else None,
     }
     return known | values_of(tally, last)
 
 
-def relies_on_disconnect(kill: Kill, settings: Settings) -> bool:
-    """Orders may have been left to the venue: a gateway with a session did not say that it drained."""
-    if not settings.venue or kill.last is None or "drained" in kill.steps_ns:
+def relies_on_disconnect(kill: Kill, settings: Settings) -> bool | None:
+    """Orders may have been left to the venue: a gateway that has a session, or knows less, did not say it drained."""
+    if not settings.venue or "drained" in kill.steps_ns:
         return False
-    return kill.last.open_orders != 0 or kill.last.venue_session not in _ENDED
+    if kill.last is None:
+        return None  # no gateway was seen
+    known = kill.last.open_orders == 0 and kill.last.reconciled != 0
+    return not known or kill.last.venue_session not in _ENDED
 
 
 def values_of(tally: TallyLook | None, gateway: GatewayLook | None) -> dict[str, object]:
@@ -69,6 +72,20 @@ def values_of(tally: TallyLook | None, gateway: GatewayLook | None) -> dict[str,
         "marked_value": tally.marked_value / PRICE_UNITS,
         "realized_value": tally.realized_value / PRICE_UNITS,
     }
+
+
+def _died_by_itself(kill: Kill) -> bool:
+    """Not one that had been stopped, or never started, before there was anything to kill."""
+    was_there = kill.first is not None or (
+        kill.reason == int(CloseReason.PROCESS_DIED) and kill.culprit == "feedd"
+    )
+    return was_there and "feedd_was_gone" in kill.steps_ns
+
+
+def _open_when_it_died(last: GatewayLook | None, settings: Settings) -> int | None:
+    if last is not None:
+        return last.open_orders
+    return None if settings.venue else 0
 
 
 def _open_at_kill(kill: Kill, last: GatewayLook) -> int | None:

@@ -110,5 +110,9 @@ class Kill:
         return view.now_ns - self.started_ns >= settings.drain_deadline_ns
 
     def _is_drained(self, gateway: GatewayLook) -> bool:
+        """Without a fence to close no `drained` is due: then its count of open orders must be one to believe.
+
+        While it reconciles, orders of an earlier life may rest that it does not know yet. Without a venue it always is.
+        """
         closed = gateway.fence_open == 0 and gateway.open_orders == 0
-        return closed and (not self.was_open or gateway.drained == self.epoch)
+        return closed and (gateway.drained == self.epoch if self.was_open else gateway.reconciled != 0)

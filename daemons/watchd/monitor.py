@@ -36,7 +36,8 @@ from watchd.killing import Kill
 from watchd.ledger import Ledger
 from watchd.limit_requests import LimitsInForce
 from watchd.limits import Tightened
-from watchd.requests import Requests, paused_after
+from watchd.pauses import followed, paused_after
+from watchd.requests import Requests
 from watchd.roster import Roster
 from watchd.settings import Settings
 from watchd.state_file import Paused, StateRecord
@@ -113,6 +114,7 @@ class Monitor:
             self.begin_kill(
                 view, Verdict(int(CloseReason.DIED_ARMED), "the last run ended while it was armed")
             )
+        self._follow_symbols(view)
         self._requests.take(view)
         self.limits.advance(view)
         self.cancels.advance(view)
@@ -172,8 +174,8 @@ class Monitor:
         self.act(ApplyPauses(paused))
         self.act(self.ledger.save(replace(self.record, paused=paused)))
 
-    def pause(self, scope: Scope) -> None:
-        paused = paused_after(self.record.paused, scope, on=True)
+    def pause(self, view: View, scope: Scope) -> None:
+        paused = paused_after(self.record.paused, scope, view.name_of(scope), on=True)
         if paused != self.record.paused:
             self.set_paused(paused)
 
@@ -196,6 +198,13 @@ class Monitor:
             if gap_ns >= self.settings.deadline_ns:
                 self.note("stalled", gap_ms=round(gap_ns / 1e6, 1))
         self.roster.look(view, min(gap_ns, 2 * interval_ns))
+
+    def _follow_symbols(self, view: View) -> None:
+        """Pauses go where the feed has given their symbols other ids."""
+        paused = followed(self.record.paused, view.instrument_ids, view.absent_symbols)
+        if paused is not self.record.paused:
+            self.set_paused(paused)
+            self.note("pauses_renamed", durable=True, ids=dict(paused.symbols))
 
     # -- judging --------------------------------------------------------------------------------------------------
 

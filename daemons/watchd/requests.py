@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hft.layout.dtypes import CloseReason
-from watchd.ctl_protocol import Request, Scope
+from watchd.ctl_protocol import Request
 from watchd.ctl_words import ALREADY, DONE, LOOKING, REFUSED, SCOPED
-from watchd.state_file import Paused
+from watchd.pauses import paused_after
 from watchd.states import Phase, SuiteState
 from watchd.status import status_document
 from watchd.verdicts import Verdict
@@ -106,13 +105,14 @@ class Requests:
             return self._refuse(request, f"the suite is {monitor.phase}")
         return self._wait(request)
 
-    def _pause(self, _view: View, request: Request) -> None:
-        monitor = self._monitor
-        paused = paused_after(monitor.record.paused, request.scope, on=request.verb == "pause")
+    def _pause(self, view: View, request: Request) -> None:
+        monitor, symbol = self._monitor, view.name_of(request.scope)
+        paused = paused_after(monitor.record.paused, request.scope, symbol, on=request.verb == "pause")
+        what = f"{request.verb} {request.scope}" + (f" ({symbol})" if symbol else "")
         if paused == monitor.record.paused:
-            return monitor.reply(request.ticket, ALREADY, f"{request.verb} {request.scope}: already so")
+            return monitor.reply(request.ticket, ALREADY, f"{what}: already so")
         monitor.set_paused(paused)
-        return monitor.reply(request.ticket, DONE, f"{request.verb} {request.scope}: done")
+        return monitor.reply(request.ticket, DONE, f"{what}: done")
 
 
 def _unsettled(view: View) -> str:
@@ -138,17 +138,3 @@ def _subject(request: Request) -> dict[str, object]:
 
 def _verdict(reason: Any, request: Request) -> Verdict:
     return Verdict(int(reason), request.reason, by=request.by, uid=request.uid)
-
-
-def paused_after(was: Paused, scope: Scope, *, on: bool) -> Paused:
-    """The pauses after one more, or one less. Resuming everything lifts the narrower ones too."""
-    if scope.all:
-        return replace(was, all=True) if on else Paused()
-    if scope.instrument is not None:
-        return replace(was, instruments=_with(was.instruments, scope.instrument, on))
-    assert scope.strategy is not None
-    return replace(was, strategies=_with(was.strategies, scope.strategy, on))
-
-
-def _with(ids: tuple[int, ...], one: int, on: bool) -> tuple[int, ...]:
-    return tuple(sorted({*ids, one} if on else {*ids} - {one}))

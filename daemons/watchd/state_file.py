@@ -9,6 +9,7 @@ moment, `load` finds the old record, the new one, or refuses; never a mixture.
 * `save` returns only when the record is durable. When it raises, the new record may still be there (the fsync of
   the directory failed after the rename): "not known to be durable", which is what the caller must assume.
 * One writer: the caller holds watchd's lock. `create` alone may run without it, and never replaces anything.
+* Version 2 has pauses by symbol, and is written only when there are any: without them it is version 1, byte for byte.
 
 Errors: StateUnreadable (`missing`: there is no file); `save` and `create` raise OSError, `create` FileExistsError.
 """
@@ -16,7 +17,8 @@ Errors: StateUnreadable (`missing`: there is no file); `save` and `create` raise
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -26,9 +28,9 @@ import msgspec
 from watchd import durable
 from watchd.states import SuiteState
 
-VERSION: Final = 1
+VERSION: Final = 2
 FILE_NAME: Final = "state.json"
-FILE_BYTES_MAX: Final = 1 << 20  # all 65536 instruments paused by name take half of it
+FILE_BYTES_MAX: Final = 2 << 20  # all 65536 instruments paused, by their longest names and by id, fit
 MODE: Final = 0o640
 
 
@@ -43,11 +45,21 @@ class StateUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Paused:
-    """What may not send new orders, armed or not."""
+    """What may not send new orders, armed or not.
+
+    `symbols`: with the instrument ids that the feed gave them last, 0 = the feed does not have it. `instruments`: ids
+    whose symbols nobody knew.
+    """
 
     all: bool = False
     instruments: tuple[int, ...] = ()
     strategies: tuple[int, ...] = ()
+    symbols: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def on_page(self) -> tuple[int, ...]:
+        """Instrument ids that are paused on the fence page."""
+        return tuple(sorted({*self.instruments, *(at for at in self.symbols.values() if at)}))
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,9 @@ class StateRecord:
 def encode(record: StateRecord) -> bytes:
     """The file's bytes, ASCII: text that is not (a name from a broken terminal) is escaped, never an error."""
     fields: dict[str, Any] = {"version": VERSION, **asdict(record)}
+    if not record.paused.symbols:
+        fields["version"] = 1
+        del fields["paused"]["symbols"]
     body = ",\n".join(
         f"  {json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in fields.items()
     )

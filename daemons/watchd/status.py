@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hft.layout.dtypes import LoopState
+from watchd import pauses
 from watchd.arming import session_name
 from watchd.limits import PRICE_UNITS
 from watchd.liveness import DaemonTrack
@@ -32,7 +33,7 @@ def status_document(monitor: Monitor, view: View) -> dict[str, object]:
             "reason": reason_name(monitor.closed_for),
             "lease_remaining_ms": round(lease_ns / 1e6, 1) if is_open else 0.0,
         },
-        "paused": asdict(record.paused),
+        "paused": pauses.document(record.paused),
         "daemons": {
             name: _daemon(monitor.roster.tracks.get(name), getattr(view, name))
             for name in ("feedd", "braind")

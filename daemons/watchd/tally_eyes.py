@@ -7,7 +7,7 @@ missed and nothing is counted twice. Whoever is lapped begins again that way, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +52,12 @@ class TallyEyes:
 
     def __init__(self, run_directory: Path, symbols: Iterable[str], disagree_ns: int) -> None:
         self._directory = run_directory / "feedd"
-        self._wanted = {symbol.encode(): symbol for symbol in symbols}
+        self._symbols = tuple(symbols)
+        self._wanted = {symbol.encode(): symbol for symbol in self._symbols}
+        self._paused: Mapping[str, int] = {}
         self._disagree_ns = disagree_ns
         self.ids: dict[str, int] = {}
+        self.absent: frozenset[str] = frozenset()  # looked for, and not on the board
         self._board_entry = np.zeros(1, BOARD_ENTRY)
         self._followers: dict[str, RegionFollower] = {}
         self.forget()
@@ -75,7 +78,23 @@ class TallyEyes:
         self._cursor = 0  # of the round over the holdings
         self._names_of: Region | None = None
         self._names_due_ns = 0
-        self.ids = {}
+        self.ids, self.absent = {}, frozenset()
+
+    def want(self, paused: Mapping[str, int]) -> None:
+        """These symbols as well, last seen under these ids."""
+        if paused is self._paused:
+            return
+        if paused.keys() != self._paused.keys():
+            self._wanted = {symbol.encode(): symbol for symbol in (*self._symbols, *paused)}
+            self._names_due_ns = 0
+        self._paused = paused
+
+    def name_of(self, instrument_id: int) -> str:
+        """What the board calls it, "" = it does not."""
+        follower = self._followers.get("market.board")
+        board = None if follower is None else follower.region()
+        symbol = "" if board is None else self._symbol(board, instrument_id)
+        return symbol if symbol.isascii() and symbol.isprintable() else ""
 
     def rebase(self) -> None:
         """A person acknowledged: the count begins again with what the gateway says now."""
@@ -87,13 +106,13 @@ class TallyEyes:
         state, positions, ring = (
             regions.get(name) for name in ("gateway.state", "gateway.positions", "updates.ring")
         )
+        board = regions.get("market.board")
+        if board is not None:
+            self._name(board, now_ns)
         if state is None or positions is None or ring is None:
             return None
         if self._reader is None or ring is not self._ring:
             self._begin(state, positions, ring)
-        board = regions.get("market.board")
-        if board is not None:
-            self._name(board, now_ns)
         # Read before the ring: a gateway that replays an earlier life moves its positions without a word, and says what
         # they are (POSITION) before it says that it is reconciled.
         reconciled = load_words(state, _RECONCILED, 1)[0] == 1
@@ -193,27 +212,43 @@ class TallyEyes:
         """Ids of the wanted symbols: looked at now and then, for a feed's new session gives them anew."""
         if board is not self._names_of:
             self._names_of, self._names_due_ns = board, 0
-            self.ids = {}
+            self.ids, self.absent = {}, frozenset()
         if now_ns < self._names_due_ns:
             return
         self._names_due_ns = now_ns + NAMES_A_LOOK_NS
-        self.ids = {symbol: at for symbol, at in self.ids.items() if self._symbol(board, at) == symbol}
-        if len(self.ids) < len(self._wanted):
-            self._search(board)
+        wanted, held = frozenset(self._wanted.values()), self.ids
+        self.ids = {}
+        for symbol in wanted:
+            at = held.get(symbol, self._paused.get(symbol, 0))
+            found = self._read_symbol(board, at) if at else ""
+            if found == symbol or (found is None and symbol in held):
+                self.ids[symbol] = at
+        seen_all = len(self.ids) == len(wanted) or self._search(board)
+        self.absent = wanted - self.ids.keys() if seen_all else frozenset()
 
-    def _search(self, board: Region) -> None:
+    def _search(self, board: Region) -> bool:
+        """False: an entry could not be read that seems to have one of the names."""
+        seen_all = True
         names = board.records(BOARD_ENTRY)["symbol"]
         found = np.flatnonzero(np.isin(np.ascontiguousarray(names).view("S16")[:, 0], list(self._wanted)))
         for instrument_id in found.tolist():
             # What was found without a lock is looked at again with one.
-            symbol = self._symbol(board, instrument_id)
-            if symbol.encode() in self._wanted:
+            symbol = self._read_symbol(board, instrument_id)
+            seen_all &= symbol is not None
+            if symbol is not None and symbol.encode() in self._wanted:
                 self.ids[symbol] = instrument_id
+        return seen_all
 
     def _symbol(self, board: Region, instrument_id: int) -> str:
+        return self._read_symbol(board, instrument_id) or ""
+
+    def _read_symbol(self, board: Region, instrument_id: int) -> str | None:
+        """None: its writer would not let it be read. Empty: it has none, or the board no such entry."""
         entry = self._board_entry
-        if instrument_id >= board.capacity_records or not read_board_entry(board, instrument_id, entry):
+        if instrument_id >= board.capacity_records:
             return ""
+        if not read_board_entry(board, instrument_id, entry):
+            return None
         return str(entry[0]["symbol"].tobytes().rstrip(b"\0").decode("ascii", "replace"))
 
 

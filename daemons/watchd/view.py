@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from watchd.ctl_protocol import Request, Scope
@@ -98,10 +98,18 @@ class View:
     tally: TallyLook | None = None  # watchd's own count of fills; None = nothing to count from
     instrument_ids: Mapping[str, int] = field(
         default_factory=dict
-    )  # of risk.symbols, as the board names them
+    )  # of risk.symbols and of what is paused, as the board names them
+    absent_symbols: Collection[str] = ()  # of those: looked for, and not on this feedd's board
+    names: Mapping[int, str] = field(
+        default_factory=dict
+    )  # symbols of the instruments that requests are about, by id, as far as the board has them
     command_ticket: int = 0  # of the last command on the page
     open_in: Mapping[Scope, int] = field(
         default_factory=dict
     )  # open orders, of the scopes that people asked about
     requests: list[Request] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
+
+    def name_of(self, scope: Scope) -> str:
+        """The symbol of its instrument, "" = nobody knows, or it is not one instrument."""
+        return "" if scope.instrument is None else self.names.get(scope.instrument, "")

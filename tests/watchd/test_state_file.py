@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ NEW = replace(
     open_orders=3,
     paused=Paused(all=True, instruments=(3, 65535), strategies=(1,)),
 )
+BY_SYMBOL = replace(NEW, paused=Paused(instruments=(3,), symbols={"AAPL": 7, "MSFT": 0}))
 
 
 @pytest.fixture
@@ -84,6 +86,34 @@ def test_only_the_owner_may_write_it_whatever_the_umask(saved: StateFile) -> Non
     assert saved.path.stat().st_mode & 0o7777 == 0o640
 
 
+def test_pauses_by_symbol_are_kept_with_their_ids(saved: StateFile) -> None:
+    saved.save(BY_SYMBOL)
+    assert saved.load() == BY_SYMBOL
+    assert saved.load().paused.on_page == (3, 7)
+    assert b'"version": 2' in saved.path.read_bytes()
+
+
+def test_a_file_of_before_there_were_symbols_is_read_as_pauses_by_id(saved: StateFile) -> None:
+    lines = [
+        "{", '  "version": 1,', '  "state": "disarmed",', '  "reason": "disarmed",', '  "detail": "",',
+        '  "by": "ada",', '  "uid": 1001,', '  "at": "2026-11-24T07:00:00.000000Z",', '  "epoch": 6,',
+        '  "open_orders": null,',
+        '  "paused": {"all":false,"instruments":[3,9],"strategies":[1]},',
+        '  "sha256": "%s"', "}", "",
+    ]  # fmt: skip
+    digest = sha256("\n".join(lines[1:-3]).removesuffix(",").encode()).hexdigest()
+    saved.path.write_text("\n".join(lines) % digest)
+    assert saved.load() == replace(OLD, paused=Paused(instruments=(3, 9), strategies=(1,)))
+    assert encode(saved.load()) == saved.path.read_bytes()
+
+
+def test_every_instrument_paused_by_the_longest_name_and_by_id_fits(saved: StateFile) -> None:
+    ids = tuple(range(65536))
+    largest = replace(OLD, paused=Paused(instruments=ids, symbols={f"LONGEST{at:09}": at for at in ids}))
+    saved.save(largest)
+    assert saved.load() == largest
+
+
 def test_a_missing_file_says_that_it_is_missing(tmp_path: Path) -> None:
     error = _problem(StateFile(tmp_path))
     assert error.missing
@@ -129,7 +159,7 @@ def test_something_else_in_its_place_is_unreadable(saved: StateFile, content: by
 
 
 def test_a_later_version_is_named(saved: StateFile) -> None:
-    saved.path.write_bytes(saved.path.read_bytes().replace(b'"version": 1', b'"version": 2'))
+    saved.path.write_bytes(saved.path.read_bytes().replace(b'"version": 1', b'"version": 3'))
     assert "newer" in _problem(saved).problem
 
 

@@ -229,6 +229,48 @@ def test_ids_follow_the_symbols_that_a_new_session_gives_them(feedd: OrderStandi
     assert eyes.ids == {"AAPL": 9, "MSFT": 3}
 
 
+def test_what_is_paused_is_looked_for_beside_the_wanted_ones(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.quote(3, "AAPL", 98, 102)
+    feedd.quote(4, "MSFT", 98, 102)
+    feedd.quote(5, "TSLA", 98, 102)
+    eyes.look(MS)
+    assert (eyes.name_of(5), eyes.name_of(6), eyes.absent) == ("TSLA", "", frozenset())
+    eyes.want({"TSLA": 5, "ELSE": 6})
+    eyes.look(2 * MS)
+    assert (eyes.ids, eyes.absent) == ({"AAPL": 3, "MSFT": 4, "TSLA": 5}, {"ELSE"})
+    feedd.quote(5, "GONE", 98, 102)
+    eyes.look(1000 * MS)
+    assert eyes.absent == {"ELSE", "TSLA"}
+    eyes.want({})
+    eyes.look(1001 * MS)
+    assert (eyes.ids, eyes.absent) == ({"AAPL": 3, "MSFT": 4}, frozenset())
+
+
+def test_names_are_known_without_anything_to_count(shm_directory: Path, feedd: OrderStandin) -> None:
+    (shm_directory / "feedd/updates.ring").unlink()
+    feedd.quote(7, "AAPL", 98, 102)
+    eyes = TallyEyes(shm_directory, (), 0)
+    eyes.want({"AAPL": 3})
+    eyes.watch(os.getpid())
+    assert eyes.look(MS) is None
+    assert eyes.ids == {"AAPL": 7}
+
+
+def test_an_entry_that_can_not_be_read_takes_nobody_s_id_away(
+    feedd: OrderStandin, eyes: TallyEyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feedd.quote(3, "AAPL", 98, 102)
+    feedd.quote(4, "MSFT", 98, 102)
+    eyes.look(MS)
+    monkeypatch.setattr(tally_eyes, "read_board_entry", lambda *_: False)
+    eyes.look(1000 * MS)
+    assert (eyes.ids, eyes.absent) == ({"AAPL": 3, "MSFT": 4}, frozenset())
+    eyes.want({"TSLA": 5})
+    feedd.quote(5, "TSLA", 98, 102)
+    eyes.look(1001 * MS)
+    assert (eyes.ids, eyes.absent) == ({"AAPL": 3, "MSFT": 4}, frozenset()), "not known is not absent"
+
+
 def test_a_position_that_is_being_written_at_the_start_is_counted_afterwards(
     feedd: OrderStandin, eyes: TallyEyes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from hft.layout.dtypes import CloseReason, LoopState, RegionKind, VetoReason
 from hft.locks import lock_holder
 from hft.regions import Region, RegionError, monotonic_ns, read_control_record, read_gateway_state
+from watchd import pauses
 from watchd.ctl.settings import Settings
 from watchd.state_file import StateFile, StateUnreadable
 
@@ -61,11 +62,7 @@ def _state(directory: str) -> dict[str, Any]:
         "by": record.by,
         "at": record.at,
         "epoch": record.epoch,
-        "pauses": {
-            "all": record.paused.all,
-            "instruments": list(record.paused.instruments),
-            "strategies": list(record.paused.strategies),
-        },
+        "pauses": pauses.document(record.paused),
     }
 
 

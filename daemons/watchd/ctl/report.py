@@ -89,6 +89,8 @@ def _orders(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"NOT WELL: feedd died by itself, {left if left is not None else 'an unknown number of'} orders were open"
     if document.get("cancel_on_disconnect_relied_on"):
         yield "NOT WELL: what was open is left to the venue's cancel-on-disconnect: look at its own screen first"
+    elif document.get("cancel_on_disconnect_relied_on", False) is None:
+        yield "NOT KNOWN: whether orders were open, for no gateway was seen: look at the venue's own screen first"
     for held in document.get("positions") or ():
         name = held.get("symbol") or f"instrument {held.get('instrument_id')}"
         yield f"  position {name}: {held.get('position'):+,} at {held.get('mark_price')}"

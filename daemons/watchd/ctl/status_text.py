@@ -68,8 +68,14 @@ def _pauses(pauses: Document | None) -> Iterator[str]:
     if not pauses:
         return
     paused = ["everything"] if pauses.get("all") else []
-    for kind in ("instruments", "strategies"):
-        if ids := pauses.get(kind):
+    symbols = pauses.get("symbols") or {}
+    names = {at: f"{at} ({symbol})" for symbol, at in symbols.items()}
+    for kind, ids in (
+        ("instruments", [names.get(at, at) for at in pauses.get("instruments") or ()]),
+        ("not in the feed", [symbol for symbol, at in symbols.items() if not at]),
+        ("strategies", pauses.get("strategies") or ()),
+    ):
+        if ids:
             more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
             paused.append(f"{kind} {', '.join(map(str, ids[:10]))}{more}")
     yield "; ".join(paused) or "none"

@@ -171,6 +171,12 @@ def test_what_is_wrong_with_orders_stands_out(changed: dict[str, Any], said: str
     assert said in "\n".join(_lines(ARMED | {"orders": ORDERS | changed}))
 
 
+def test_pauses_by_symbol_are_shown_with_it() -> None:
+    paused = {"all": False, "instruments": [3, 7], "strategies": [], "symbols": {"AAPL": 7, "MSFT": 0}}
+    lines = render(ARMED | {"pauses": paused}, colours=False).splitlines()
+    assert "pauses   instruments 3, 7 (AAPL); not in the feed MSFT" in lines
+
+
 def test_pauses_are_shown_under_either_name() -> None:
     document = {name: value for name, value in ARMED.items() if name != "pauses"} | {
         "paused": ARMED["pauses"]

@@ -148,6 +148,7 @@ def test_the_report_shows_what_became_of_the_orders() -> None:
     [
         ({"sent_after_fence": 2}, "NOT WELL: 2 orders were sent after the fence was closed"),
         ({"cancel_on_disconnect_relied_on": True}, "NOT WELL: what was open is left to the venue's"),
+        ({"cancel_on_disconnect_relied_on": None}, "NOT KNOWN: whether orders were open"),
         (
             {"feedd_died_by_itself": True, "open_when_feedd_died": 4},
             "feedd died by itself, 4 orders were open",

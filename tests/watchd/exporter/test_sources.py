@@ -139,6 +139,13 @@ def test_what_became_of_the_orders_of_a_kill_is_exposed(suite: Suite, scraper: S
     assert (seen["cancel_on_disconnect_relied_on"], seen["feedd_died_by_itself"]) == (1, 0)
 
 
+def test_what_nobody_knows_of_a_kill_is_not_exposed(suite: Suite, scraper: Scraper) -> None:
+    suite.save_kill(open_at_kill=None, cancel_on_disconnect_relied_on=None, feedd_died_by_itself=False)
+    seen = {name.removeprefix("hft_last_kill_") for name in scraper.scrape()}
+    assert "feedd_died_by_itself" in seen
+    assert not seen & {"open_at_kill", "cancel_on_disconnect_relied_on"}
+
+
 def test_each_veto_is_told_apart_by_who_says_no_and_why(suite: Suite, scraper: Scraper) -> None:
     suite.veto_by_operator()
     suite.intents.set_veto(int(VetoReason.NUMBERS_NOT_FINITE))

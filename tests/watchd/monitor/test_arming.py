@@ -208,6 +208,37 @@ def test_a_disarm_that_is_never_confirmed_becomes_a_kill() -> None:
     assert reason(world) == "drain_deadline"
 
 
+def test_a_pause_follows_its_symbol_through_sessions_and_restarts() -> None:
+    world = World().armed()
+    world.instrument_ids = {"AAPL": 7, "MSFT": 8}
+    assert "instrument 7 (AAPL)" in world.ask("pause", scope=Scope(instrument=7))["text"]
+    world.run_ms(20)
+    assert world.disk.record.paused == Paused(symbols={"AAPL": 7})
+    world.instrument_ids = {}  # nobody has looked yet
+    world.start_watchd()
+    world.run_ms(20)
+    assert world.paused.on_page == (7,)
+    world.instrument_ids, world.absent_symbols = {"MSFT": 7}, {"AAPL"}
+    world.run_ms(20)
+    assert (world.paused.on_page, world.ask("status")["paused"]["symbols"]) == ((), {"AAPL": 0})
+    world.instrument_ids, world.absent_symbols = {"MSFT": 7, "AAPL": 9}, set()
+    world.run_ms(20)
+    assert world.paused.on_page == world.disk.record.paused.on_page == (9,)
+    assert world.ask("resume", scope=Scope(instrument=7))["code"] == "already"
+    world.ask("resume", scope=Scope(instrument=9))
+    assert world.paused == Paused()
+
+
+def test_a_pause_of_an_id_that_nobody_names_stays_with_the_id() -> None:
+    world = World().started()
+    world.ask("pause", scope=Scope(instrument=7))
+    world.instrument_ids = {"AAPL": 7}
+    world.run_ms(20)
+    world.instrument_ids = {"AAPL": 9}
+    world.run_ms(20)
+    assert world.paused == Paused(instruments=(7,))
+
+
 def test_pauses_are_applied_kept_and_lifted() -> None:
     world = World().armed()
     world.ask("pause", scope=Scope(instrument=7))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from fakes import MS
 from world import World
 
 from hft.config import Risk
-from hft.layout.dtypes import RefusalReason, VenueSession
+from hft.layout.dtypes import CloseReason, RefusalReason, VenueSession
 from watchd.ctl_protocol import LimitChange, Scope
+from watchd.kill_orders import orders_of
+from watchd.killing import Kill
 from watchd.settings import Settings
 from watchd.states import Phase, SuiteState
 from watchd.tally import Entry, Holding
@@ -186,6 +189,15 @@ def test_flatten_pauses_first() -> None:
     )
 
 
+def test_what_a_flatten_paused_follows_its_symbol() -> None:
+    world = armed()
+    world.instrument_ids = {"AAPL": 7}
+    assert world.ask("flatten", scope=Scope(instrument=7))["code"] == "done"
+    world.instrument_ids = {"AAPL": 8}
+    world.run_ms(20)
+    assert world.paused.on_page == (8,)
+
+
 def test_flatten_does_nothing_when_orders_can_not_be_sent_or_positions_are_not_kept() -> None:
     world = armed()
     assert "nothing was done" in world.ask("flatten", scope=Scope(strategy=1))["text"]
@@ -309,6 +321,51 @@ def test_the_words_of_a_feedd_that_comes_meanwhile_are_not_the_dead_one_s() -> N
         True,
         5,
     )
+
+
+def test_a_gateway_that_reconciles_still_is_not_said_to_be_drained_and_is_killed() -> None:
+    world = made()
+    world.gateway.reconciled, world.gateway.venue_session = False, CONNECTING
+    world.ask("kill")
+    told = world.report
+    assert (told["drained"], told["open_orders"], "drain_deadline" in told["steps_us"]) == (False, 0, True)
+    assert (told["cancel_on_disconnect_relied_on"], told["feedd_died_by_itself"], world.feedd) == (
+        True,
+        False,
+        None,
+    )
+
+
+def test_a_gateway_that_has_not_joined_the_venue_may_know_less_than_rests() -> None:
+    world = made()
+    world.gateway.reconciled, world.gateway.venue_session = False, int(VenueSession.DOWN)
+    world.ask("kill")
+    assert world.report["cancel_on_disconnect_relied_on"] is True
+
+
+@pytest.mark.parametrize("venue", [True, False])
+def test_a_feedd_that_was_stopped_before_the_kill_did_not_die_by_itself(venue: bool) -> None:
+    world = World(Settings(venue=venue), risk=RISK)
+    world.start_watchd()
+    world.run_ms(20)
+    world.ask("kill")
+    told = world.report
+    assert "feedd_was_gone" in told["steps_us"]
+    assert (told["feedd_died_by_itself"], told["open_when_feedd_died"]) == (False, None)
+    assert told["cancel_on_disconnect_relied_on"] is (None if venue else False), "nobody knows"
+
+
+@pytest.mark.parametrize(("venue", "left"), [(True, None), (False, 0)])
+def test_a_feedd_that_died_before_its_gateway_was_seen_left_what_nobody_knows(
+    venue: bool, left: int | None
+) -> None:
+    reason = int(CloseReason.PROCESS_DIED)
+    kill = Kill(reason, "", "watchd", 0, "feedd", MS, MS, 1, was_open=False, steps_ns={"feedd_was_gone": 0})
+    told = orders_of(kill, None, Settings(venue=venue))
+    assert (told["feedd_died_by_itself"], told["open_when_feedd_died"]) == (True, left)
+    assert told["cancel_on_disconnect_relied_on"] is (None if venue else False)
+    kill.culprit = "braind"
+    assert orders_of(kill, None, Settings(venue=venue))["feedd_died_by_itself"] is False
 
 
 def test_a_gateway_that_lost_track_of_its_account_is_a_kill_once_it_has_lasted() -> None:

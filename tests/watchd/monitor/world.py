@@ -42,6 +42,7 @@ class World:
         self.tally = TallyLook()
         self.fence_closed_ns = 0
         self.instrument_ids: dict[str, int] = {}
+        self.absent_symbols: set[str] = set()
         self.now_ns = 1_000 * MS
         self.fence = Fence()
         record = None
@@ -193,7 +194,8 @@ class World:
     def view(self) -> View:
         view = View(self.now_ns, self.now_ns, operator=self.operator)
         view.fence_closed_ns, view.command_ticket = self.fence_closed_ns, self.pages.ticket
-        view.instrument_ids = self.instrument_ids
+        view.instrument_ids, view.absent_symbols = self.instrument_ids, self.absent_symbols
+        view.names = {at: symbol for symbol, at in self.instrument_ids.items()}
         if self.feedd is not None:
             queue_head = self.braind.loops[0].produced if self.braind is not None else 0
             view.feedd = self.feedd.look([0, queue_head])

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from watchd_harness import Suite, wait_until
 
-from hft.layout.dtypes import RegionKind
+from hft.layout.dtypes import RegionKind, dtype
 from hft.limits import Limits, read_limits
 from hft.regions import Region
 from watchd import limits_file
@@ -87,6 +88,31 @@ def test_a_symbol_s_limit_is_on_the_page_under_its_id_and_follows_it(trading: Su
     wait_until(lambda: list(page(trading).instruments) == [7], "the board has named it")
     assert page(trading).instruments[7].position_max == 30
     assert set_limit(trading, "position_max", 30, symbol="TSLA")["code"] == "refused"
+
+
+def test_a_pause_follows_its_symbol_to_the_id_of_another_session(trading: Suite) -> None:
+    """TSLA is not one of risk.symbols: pauses are not only for those."""
+    feedd = trading.puppets["feedd"]
+    feedd.tell("quote 7 TSLA 1000000 1000100")
+    feedd.tell("orders 1 7 2")
+    wait_until(lambda: trading.status()["orders"]["open_orders"] == 1, "it was told")
+    assert "instrument 7 (TSLA)" in trading.ask("pause", scope={"instrument": 7}, **ADA)["text"]
+    assert paused_ids(trading) == [7]
+    feedd.tell("quote 7 MSFT 1000000 1000100")
+    wait_until(lambda: paused_ids(trading) == [], "the id is another one's")
+    assert trading.status()["paused"]["symbols"] == {"TSLA": 0}
+    feedd.tell("quote 9 TSLA 1000000 1000100")
+    wait_until(lambda: paused_ids(trading) == [9], "the board has named it")
+    trading.stop_watchd(signal.SIGKILL)
+    trading.start()
+    assert (paused_ids(trading), trading.record().paused.symbols) == ([9], {"TSLA": 9})
+
+
+def paused_ids(suite: Suite) -> list[int]:
+    fence = Region.open(str(suite.run / "watchd/fence"), int(RegionKind.FENCE)).records(dtype("Fence"))[0]
+    return np.flatnonzero(
+        np.unpackbits(fence["paused_instruments"].view(np.uint8), bitorder="little")
+    ).tolist()
 
 
 @pytest.mark.parametrize("lost", [False, True])
