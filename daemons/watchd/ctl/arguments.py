@@ -21,7 +21,7 @@ LINES_MAX: Final = 10_000_000
 
 HELP: Final = {
     "status": "what watchd sees; without watchd, what shared memory says",
-    "kill": "close the fence, kill braind, latch. Works while watchd hangs or is gone",
+    "kill": "close the fence, kill braind, latch. Works while watchd hangs or is gone. Of one: pause and cancel-all",
     "clear": "acknowledge a kill: killed → disarmed",
     "arm": "open the fence; needs live, reconciled processes",
     "disarm": "close the fence without a kill, once nothing is open",
@@ -129,6 +129,8 @@ def _options_of(verb: str) -> dict[str, str]:
     if verb == "report":
         return known
     known |= {"--timeout": "SECONDS"}
+    if verb == "kill":
+        known |= {"--instrument": "ID", "--strategy": "ID"}
     if verb in SCOPED:
         known |= {"--all": "", "--instrument": "ID", "--strategy": "ID"}
     if verb == "limits set":
@@ -143,8 +145,6 @@ def _shown(verb: str, option: str) -> str:
 
 
 def _unknown(verb: str, option: str, known: dict[str, str]) -> str:
-    if verb == "kill" and option in ("--instrument", "--strategy"):
-        return f"{option}: a kill stops everything; `watchd ctl pause {option} ID` stops one"
     return f"{option}: {verb} has no such option (known: {', '.join(known)})"
 
 

@@ -1,12 +1,16 @@
-"""The verbs that watchd decides on: ask, show, exit code. `clear` takes the operator's veto back afterwards."""
+"""The verbs that watchd decides on: ask, show, exit code. `clear` takes the operator's veto back afterwards.
+
+A kill of one instrument or strategy is two of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from hft import _native
-from watchd.ctl.arguments import Options
+from watchd.ctl.arguments import TIMEOUT_OTHERWISE_S, TIMEOUT_S, Options
 from watchd.ctl.settings import Settings
 from watchd.ctl.wire import NoAnswer, ask
 from watchd.ctl_words import EXIT_DONE, EXIT_NO_ANSWER, EXIT_NOT_PERMITTED, EXIT_OF_CODE, EXIT_REFUSED
@@ -61,6 +65,24 @@ def clear(options: Options, settings: Settings) -> Asked:
         text = f"{asked.document.get('text', '')}\nbut the operator's veto stands: {problem}"
         asked.document |= {"ok": False, "text": f"{text}\n→ docs/RUNBOOK.md#operator-veto-left-set"}
     return asked
+
+
+def kill_one(options: Options, settings: Settings) -> Asked:
+    """A pause, which outlives restarts, then everything of it cancelled. Without the first the second is not asked."""
+    steps: list[dict[str, Any]] = []
+    for verb in ("pause", "cancel-all"):
+        step = copy(options)
+        step.verb = verb
+        if options.timeout_s == TIMEOUT_S["kill"]:
+            step.timeout_s = TIMEOUT_OTHERWISE_S
+        asked = ask_watchd(step, settings)
+        steps.append(asked.document)
+        if asked.exit_code != EXIT_DONE:
+            break
+    text = "\n".join(str(document.get("text", "")) for document in steps)
+    if asked.exit_code != EXIT_DONE:
+        text += "\nnot all of it was done: `watchd ctl kill` alone stops everything, with watchd or without"
+    return Asked({**asked.document, "text": text, "steps": steps}, asked.exit_code)
 
 
 def _take_back(path: str, seen: Veto | None) -> str:

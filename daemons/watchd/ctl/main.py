@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(options: Options, settings: Settings) -> int:
-    if options.verb == "kill":
+    if options.verb == "kill" and options.scope is None:
         from watchd.ctl.kill import kill
 
         done = kill(options, settings)
@@ -60,9 +60,10 @@ def _run(options: Options, settings: Settings) -> int:
         from watchd.ctl.report import report
 
         return report(options, settings, show, complain)
-    from watchd.ctl.ask import ask_watchd, clear
+    from watchd.ctl.ask import ask_watchd, clear, kill_one
 
-    asked = clear(options, settings) if options.verb == "clear" else ask_watchd(options, settings)
+    verbs = {"clear": clear, "kill": kill_one}
+    asked = verbs.get(options.verb, ask_watchd)(options, settings)
     if options.verb == "limits show" and asked.exit_code == EXIT_DONE and not options.json:
         from watchd.ctl.limits_text import render
 

@@ -117,29 +117,6 @@ TEST_F(SequencerSessionTest, an_announced_end_hands_over_at_once_even_while_mess
   EXPECT_EQ("[3+2] < 1 ", heard());
 }
 
-TEST_F(SequencerSessionTest, a_session_that_goes_on_beyond_its_end_was_not_over) {
-  heartbeat(3, MOLD_END_OF_SESSION);
-  ASSERT_TRUE(sequencer().session_ended());
-  feed(2, 1);
-  EXPECT_TRUE(sequencer().session_ended()) << "a copy is no news";
-  feed(3, 1);
-  EXPECT_FALSE(sequencer().session_ended());
-  feed_of("DAY2", 1);
-  EXPECT_EQ("> 3 ", heard());
-  EXPECT_EQ(1u, foreign()) << "one packet of another session is a stray again";
-  EXPECT_EQ(1u, sequencer().counters().ends_taken_back);
-  heartbeat(4, MOLD_END_OF_SESSION);
-  EXPECT_EQ("> ", heard());
-}
-
-TEST_F(SequencerSessionTest, an_end_that_is_not_reached_yet_is_taken_back_too) {
-  heartbeat(5, MOLD_END_OF_SESSION);
-  feed(5, 1);
-  feed(3, 2);
-  EXPECT_EQ("3 4 5 ", heard());
-  EXPECT_FALSE(sequencer().session_ended());
-}
-
 TEST_F(SequencerSessionTest, late_packets_of_the_session_before_are_refused) {
   heartbeat(3, MOLD_END_OF_SESSION);
   feed_of("DAY2", 1);

@@ -79,7 +79,7 @@ def test_tail_has_its_own_options() -> None:
         ),
         (["limits", "set", "loss_max", "1.5", "--by=a", "--reason=r"], "loss_max: '1.5' is not a number"),
         (["limits", "set", "loss_max", "5", "--by=a"], "--reason TEXT: limits set needs it"),
-        (["kill", "--instrument", "5"], "--instrument: a kill stops everything"),
+        (["kill", "--all"], "--all: kill has no such option"),
         (["kill", "--by"], "--by: NAME is missing"),
         (["kill", "--by", " "], "--by: is empty"),
         (["kill", "--json=yes"], "--json: takes no value"),

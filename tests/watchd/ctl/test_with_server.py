@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hft import _native
 from watchd import ctl_server
 from watchd.ctl_protocol import Answer, Request, already, done, refused
 from watchd.ctl_server import CtlServer
@@ -65,6 +66,16 @@ def test_a_kill_then_an_arm_that_is_refused(site: Any, served: Served) -> None:
     assert (ran.code, "the state is killed" in ran.out) == (1, True)
     assert [request.verb for request in served.requests] == ["kill", "kill", "arm"]
     assert served.requests[0].by == "ada"
+
+
+def test_a_kill_of_one_pauses_it_and_cancels_what_it_has(site: Any, served: Served) -> None:
+    ran = site.ctl("kill", "--strategy", "9", "--by", "ada")
+    assert (ran.code, ran.out) == (0, "pause: strategy 9\ncancel-all: strategy 9\n")
+    assert [(request.verb, request.by) for request in served.requests] == [
+        ("pause", "ada"),
+        ("cancel-all", "ada"),
+    ]
+    assert _native.read_operator_veto(str(site.veto_path))[0] == 0, "nobody else is stopped"
 
 
 def test_scopes_arrive(site: Any, served: Served) -> None:

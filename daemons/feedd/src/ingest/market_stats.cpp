@@ -57,7 +57,6 @@ void MarketStats::declare_sequencer(StatsRegistry& registry) {
   registry.counter(request_errors_, "feedd_request_errors_total", "requests");
   registry.counter(sessions_, "feedd_sessions_total", "sessions");
   registry.counter(foreign_packets_, "feedd_foreign_session_packets_total", "packets");
-  registry.counter(ends_taken_back_, "feedd_ends_taken_back_total", "ends");
   registry.gauge(end_of_session_, "feedd_end_of_session", "bool");
   registry.gauge(expected_, "feedd_expected_sequence", "sequence");
   registry.gauge(behind_, "feedd_behind_messages", "messages");
@@ -122,7 +121,6 @@ void MarketStats::publish(const Sequencer& sequencer) noexcept {
   requests_.set(counters.requests);
   sessions_.set(counters.sessions);
   foreign_packets_.set(counters.foreign_session_packets);
-  ends_taken_back_.set(counters.ends_taken_back);
   end_of_session_.set(sequencer.session_ended());
   expected_.set(sequencer.expected_sequence());
   behind_.set(sequencer.behind_messages());

@@ -54,8 +54,7 @@ class MarketStats {
   Counter busy_poll_refused_;
   std::array<Counter, MALFORMED_PACKET_REASONS> malformed_packets_;
   Counter heartbeats_, duplicates_, held_, oversize_, window_overflow_, gaps_noticed_, gaps_, gap_messages_;
-  Counter requests_, request_errors_, sessions_, foreign_packets_, ends_taken_back_, end_of_session_, expected_,
-      behind_;
+  Counter requests_, request_errors_, sessions_, foreign_packets_, end_of_session_, expected_, behind_;
 
   std::array<Counter, itch50::MALFORMED_MESSAGE_REASONS> malformed_messages_;
   std::array<Counter, BOOK_RESULTS> book_problems_;

@@ -42,13 +42,6 @@ void Sequencer::begin_session(const MoldSession& session) noexcept {
   front_ = {};
 }
 
-// The venue said that it was over, and went on: it was not.
-void Sequencer::take_back_end() noexcept {
-  ++counters_.ends_taken_back;
-  end_sequence_ = 0;
-  ended_ = false;
-}
-
 // The packet starts above `expected_`.
 void Sequencer::hold_packet(Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns) noexcept {
   const std::uint64_t first = packet_.sequence();

@@ -7,10 +7,9 @@
 //             ─ older than gap_timeout without progress: given up, the sink hears on_gap
 //
 // The lines, not the server, say which session is read. After the announced end of a session the next one begins
-// with its first packet; messages beyond the end take it back. Without it a packet of another session may be a stray
-// (a test feed, a wrong port), and believing it would void the books: it is counted and dropped until the change is
-// confirmed, see confirms_session_change. The confirming packet is the first delivered; START asks for the dropped
-// ones before it.
+// with its first packet. Without it a packet of another session may be a stray (a test feed, a wrong port), and
+// believing it would void the books: it is counted and dropped until the change is confirmed, see
+// confirms_session_change. The confirming packet is the first delivered; START asks for the dropped ones before it.
 // The session read before may come back in the same way, so a wrong change heals, but late packets of it in ones
 // and twos, and its repeated end, change nothing. Limit: two sessions alive on the lines for long take turns.
 //
@@ -79,7 +78,6 @@ struct SequencerCounters {
   std::uint64_t missing_messages = 0;  // sum of their counts
   std::uint64_t requests = 0;
   std::uint64_t sessions = 0;
-  std::uint64_t ends_taken_back = 0;
   std::uint64_t foreign_session_packets = 0;  // of another session that was not begun, on any line
 };
 
@@ -137,7 +135,6 @@ class Sequencer {
   void hold_packet(Line line, std::uint64_t receive_ts_ns, std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool confirms_session_change(std::uint64_t now_ns) noexcept;
   void begin_session(const MoldSession& session) noexcept;
-  void take_back_end() noexcept;
   void update_front(Line progress, std::uint64_t now_ns) noexcept;
   [[nodiscard]] bool lines_are_past(std::uint64_t sequence) const noexcept;
   [[nodiscard]] RetransmissionRequest due_request(std::uint64_t now_ns) noexcept;

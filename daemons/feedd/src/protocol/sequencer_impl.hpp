@@ -28,7 +28,6 @@ RetransmissionRequest Sequencer::on_packet(Bytes payload, Line line, std::uint64
   if (packet_.messages() == 0) ++counters_.heartbeats;
   if (line == Line::RETRANSMISSION) server_silent_ = false;
   if (packet_.end_of_session() && end_sequence_ == 0) end_sequence_ = first;
-  if (news && packet_.messages() != 0 && end_sequence_ != 0 && next > end_sequence_) take_back_end();
 
   if (first > expected_) expire(first, line, now_ns, sink);
   const bool may_drop = options_.requests && !server_silent_;
