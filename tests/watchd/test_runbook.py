@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hft.layout.dtypes import CloseReason, RefusalReason
+from paperd.orders.checks import REASON_MAX
 from watchd.ctl.arguments import HELP, parse
 from watchd.ctl_words import EXIT_BAD_CONFIG, EXIT_NO_ANSWER, EXIT_NOT_PERMITTED
 from watchd.states import is_kill, reason_name
@@ -39,6 +40,13 @@ def test_every_refusal_of_the_gateway_has_a_row_in_the_order_in_which_it_is_chec
     rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", table, flags=re.MULTILINE)
     expected = [reason.name.lower() for reason in RefusalReason if reason != RefusalReason.NONE]
     assert [name for name, _, _ in rows] == expected
+
+
+def test_every_reject_code_of_the_venue_has_one_row() -> None:
+    section = RUNBOOK.split("### the-venue-rejects-orders")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| (0x[^|]+) \| ([^|]+) \| ([^|]+) \|$", section, flags=re.MULTILINE)
+    codes = sorted(int(code, 16) for row in rows for code in row[0].split(", "))
+    assert codes == list(range(1, REASON_MAX + 1))
 
 
 @pytest.mark.parametrize("reason", REASONS)
