@@ -13,8 +13,9 @@ from braind_circle import without_clocks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from braind.counts import BAD_DECISIONS_IN_A_ROW_MAX, DROP_RUNS_MAX, Count, StoppedFor
+from braind.counts import BAD_DECISIONS_IN_A_ROW_MAX, DROP_RUNS_MAX, Count, StoppedFor, note_push
 from braind.features.state import UNRESOLVED
+from braind.policy import ACTIONS_MAX
 from braind.step import DISCARDED, take_until_decision
 from hft import stats
 from hft.compiled import ring_poll, ring_start_index
@@ -168,6 +169,17 @@ def test_dropped_intents_are_told_in_runs_and_the_round_ends_when_there_is_no_ro
     one.brain.step(one.market, 1, 1 << 20)
     assert one.count(Count.STOPPED_FOR) == StoppedFor.DROPS
     assert one.reader.lag_records > 0
+
+
+def test_what_one_record_may_want_still_has_room_when_the_table_of_drops_is_full(circle):
+    brain = circle(instruments=3).brain
+    for run in range(DROP_RUNS_MAX + 3 * ACTIONS_MAX - 1):  # not consecutive: a run each
+        note_push(brain.counts, brain.drops, 2 * run + 1, FULL)
+        told = brain.counts[Count.STOPPED_FOR] == StoppedFor.DROPS
+        assert told == (run + 1 >= DROP_RUNS_MAX)
+    runs = brain.drops[: brain.counts[Count.DROP_RUNS]]
+    assert runs[:, 0].tolist() == list(range(1, 2 * len(runs), 2))
+    assert DROP_RUNS_MAX < len(runs) <= len(brain.drops)
 
 
 def test_a_loss_ends_the_round_where_it_happened_and_ids_are_looked_up_again(circle, stream):
