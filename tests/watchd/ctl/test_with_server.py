@@ -78,6 +78,12 @@ def test_a_kill_of_one_pauses_it_and_cancels_what_it_has(site: Any, served: Serv
     assert _native.read_operator_veto(str(site.veto_path))[0] == 0, "nobody else is stopped"
 
 
+def test_a_kill_of_one_needs_watchd_and_says_what_does_not(site: Any) -> None:
+    ran = site.ctl("kill", "--instrument", "9")
+    assert (ran.code, "`watchd ctl kill` alone stops everything" in ran.out) == (69, True)
+    assert _native.read_operator_veto(str(site.veto_path))[0] == 0
+
+
 def test_scopes_arrive(site: Any, served: Served) -> None:
     for words, said in ((("--all",), "everything"), (("--instrument", "9"), "instrument 9")):
         assert site.ctl("resume", *words).out == f"resume: {said}\n"
