@@ -58,7 +58,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_commands_attached": "0 or 1: watchd/commands is mapped",
     "hft_feedd_orders_in_window_total": "intents: of those, for how many fence, lease or a veto said no when asked again right after",
     "hft_feedd_fence_open": "0 or 1: 1 = an order would pass fence, lease and vetoes now",
-    "hft_feedd_order_check_seconds": "histogram, per order that passed: copied from the queue to all checks done",
+    "hft_feedd_order_check_seconds": "histogram, per order that passed: copied from the queue to the last look before the send, encoding included",
     "hft_feedd_fence_close_seen_seconds": "histogram, per closing: closed_ts_ns of the fence to the gateway's first look that finds the token gone",
     "hft_feedd_intent_to_answer_seconds": "histogram: the intent's emit_ts_ns to its answer's publish_ts_ns",
     "hft_feedd_intents_attached": "0 or 1: a live intents.ring is mapped",

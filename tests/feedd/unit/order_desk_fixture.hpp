@@ -27,13 +27,14 @@ class ScriptedVenue final : public Venue {
   unsigned poll(std::uint64_t, VenueListener&) noexcept override { return 0; }
   [[nodiscard]] schema::VenueSession session() const noexcept override { return state; }
   [[nodiscard]] std::uint32_t next_token() const noexcept override { return token; }
-  SendResult enter(const VenueOrder& order, std::uint64_t) noexcept override {
+  void encode(const VenueOrder& order) noexcept override {
     last_order = order;
-    return note({Message::Kind::ENTER, order.token, 0, order.quantity});
+    encoded_ = {Message::Kind::ENTER, order.token, 0, order.quantity};
   }
-  SendResult replace(const VenueReplace& order, std::uint64_t) noexcept override {
-    return note({Message::Kind::REPLACE, order.token, order.replaced_token, order.chain_quantity});
+  void encode(const VenueReplace& order) noexcept override {
+    encoded_ = {Message::Kind::REPLACE, order.token, order.replaced_token, order.chain_quantity};
   }
+  SendResult transmit(std::uint64_t) noexcept override { return note(encoded_); }
   SendResult cancel(std::uint32_t cancelled, std::uint64_t) noexcept override {
     return note({Message::Kind::CANCEL, cancelled, 0, 0});
   }
@@ -57,6 +58,8 @@ class ScriptedVenue final : public Venue {
   VenueOrder last_order;
 
  private:
+  Message encoded_{};
+
   SendResult note(const Message& message) {
     if (result == SendResult::SENT) sent.push_back(message);
     return result;
@@ -137,9 +140,8 @@ class OrderDeskTest : public SharedMemoryTest {
   schema::RefusalReason send(const schema::OrderIntent& intent) {
     if (const auto reason = desk_->refers_well(intent); reason != schema::RefusalReason::NONE) return reason;
     schema::OrderUpdate update;
-    OrderTimes times;
-    times.send_ns = DeskClock::now_ns;
-    const auto reason = desk_->send(intent, Sender::QUEUE, times, update);
+    auto reason = desk_->prepare(intent, Sender::QUEUE, {});
+    if (reason == schema::RefusalReason::NONE) reason = desk_->transmit(intent, DeskClock::now_ns, update);
     if (reason == schema::RefusalReason::NONE) desk_->answer(update, intent, DeskClock::now_ns);
     return reason;
   }

@@ -32,14 +32,53 @@ TEST_F(OrderDeskTest, an_order_is_sent_accepted_and_filled_and_each_step_is_told
   EXPECT_EQ((Kinds{UpdateKind::SENT, UpdateKind::ACCEPTED, UpdateKind::FILLED, UpdateKind::FILLED}), kinds());
 }
 
+TEST_F(OrderDeskTest, what_is_prepared_is_not_on_the_wire_and_can_be_withdrawn) {
+  begin();
+  const schema::OrderIntent made = intent(IntentAction::NEW, 1);
+  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {}));
+  EXPECT_TRUE(venue_->sent.empty());
+  EXPECT_FALSE(desk_->nothing_open());
+  desk_->withdraw();
+  EXPECT_TRUE(desk_->nothing_open());
+  expect_sums();
+  EXPECT_EQ(1u, send_new(2)) << "its token was never on the wire";
+  EXPECT_EQ(1u, venue_->sent.size());
+}
+
+TEST_F(OrderDeskTest, a_replacement_that_is_withdrawn_leaves_the_old_order_as_it_was) {
+  begin();
+  const std::uint32_t token = send_new(1);
+  accept(token);
+  const schema::OrderIntent made = intent(IntentAction::REPLACE, 2, 1);
+  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {}));
+  EXPECT_EQ(RefusalReason::ORDER_BUSY, desk_->refers_well(made));
+  desk_->withdraw();
+  EXPECT_EQ(RefusalReason::NONE, desk_->refers_well(made));
+  EXPECT_EQ(1u, desk_->table().open_orders());
+  EXPECT_EQ(1u, venue_->sent.size());
+  expect_sums();
+  EXPECT_EQ(RefusalReason::NONE, send(made));
+}
+
+TEST_F(OrderDeskTest, a_cancel_that_is_withdrawn_was_never_asked_for) {
+  begin();
+  accept(send_new(1));
+  const schema::OrderIntent made = intent(IntentAction::CANCEL, 1);
+  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {}));
+  desk_->withdraw();
+  EXPECT_EQ(RefusalReason::NONE, desk_->refers_well(made));
+  EXPECT_EQ(0u, venue_->cancels());
+  EXPECT_EQ(RefusalReason::NONE, send(made));
+}
+
 TEST_F(OrderDeskTest, a_fill_carries_the_position_the_amounts_and_the_latency_ledger) {
   begin();
   schema::OrderIntent made = intent(IntentAction::NEW, 1);
   made.mutate_market_receive_ts_ns(10);
   made.mutate_market_publish_ts_ns(20);
-  OrderTimes times{10, 20, 30, 40, 50, 0};
+  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {10, 20, 30, 40, 0, 0}));
   schema::OrderUpdate update;
-  ASSERT_EQ(RefusalReason::NONE, desk_->send(made, Sender::QUEUE, times, update));
+  ASSERT_EQ(RefusalReason::NONE, desk_->transmit(made, 50, update));
   desk_->answer(update, made, 60);
   const std::uint32_t token = venue_->sent.back().token;
   accept(token);

@@ -13,12 +13,12 @@ class OuchVenueTest : public VenueTest {};
 
 TEST_F(OuchVenueTest, WhatItIsToldToSendArrives) {
   bring_up(50);
-  EXPECT_EQ(venue_->enter(order(50), now()), SendResult::SENT);
+  EXPECT_EQ(send(order(50)), SendResult::SENT);
   VenueReplace replace;
   replace.replaced_token = 50;
   replace.token = 51;
   replace.chain_quantity = 200;
-  EXPECT_EQ(venue_->replace(replace, now()), SendResult::SENT);
+  EXPECT_EQ(send(replace), SendResult::SENT);
   EXPECT_EQ(venue_->cancel(51, now()), SendResult::SENT);
   OuchOrders expected(config_);
   std::vector<test::SentPacket> packets;
@@ -40,20 +40,20 @@ TEST_F(OuchVenueTest, WhatItIsToldToSendArrives) {
 
 TEST_F(OuchVenueTest, NothingIsSentBeforeItIsUp) {
   make();
-  EXPECT_EQ(venue_->enter(order(1), now()), SendResult::NO_SESSION);
+  EXPECT_EQ(send(order(1)), SendResult::NO_SESSION);
   await_login();
   EXPECT_EQ(venue_->cancel(1, now()), SendResult::NO_SESSION);
   server_.send(test::login_accepted("DAY1", 1));
   await_query();
-  EXPECT_EQ(venue_->enter(order(1), now()), SendResult::NO_SESSION);
-  EXPECT_EQ(venue_->replace(VenueReplace{}, now()), SendResult::NO_SESSION);
+  EXPECT_EQ(send(order(1)), SendResult::NO_SESSION);
+  EXPECT_EQ(send(VenueReplace{}), SendResult::NO_SESSION);
   EXPECT_EQ(venue_->cancel(1, now()), SendResult::NO_SESSION);
 }
 
 TEST_F(OuchVenueTest, NumbersThatWereUsedAreNeverFreeAgain) {
   bring_up(50);
   EXPECT_EQ(venue_->next_token(), 50u);
-  EXPECT_EQ(venue_->enter(order(50), now()), SendResult::SENT);
+  EXPECT_EQ(send(order(50)), SendResult::SENT);
   EXPECT_EQ(venue_->next_token(), 51u);
   server_.hang_up();
   poll_to(State::DOWN);
@@ -123,7 +123,7 @@ TEST_F(OuchVenueTest, AVenueThatDoesNotReadGetsWholeMessagesOrNone) {
   std::uint32_t sent_orders = 0;
   SendResult result = SendResult::SENT;
   while (result == SendResult::SENT && sent_orders < 1'000'000) {
-    result = venue_->enter(order(sent_orders + 1), now());
+    result = send(order(sent_orders + 1));
     sent_orders += result == SendResult::SENT;
   }
   const bool would_block = result == SendResult::WOULD_BLOCK;
@@ -147,7 +147,7 @@ TEST_F(OuchVenueTest, AVenueThatDoesNotReadGetsWholeMessagesOrNone) {
   };
   poll_until(all_arrived, "all that was sent");
   if (!would_block) return;
-  EXPECT_EQ(venue_->enter(order(++sent_orders), now()), SendResult::SENT);
+  EXPECT_EQ(send(order(++sent_orders)), SendResult::SENT);
   poll_until(all_arrived, "one more");
 }
 
@@ -195,8 +195,8 @@ TEST_F(OuchVenueTest, NothingIsAllocatedInSessionOrOut) {
   const VenueOrder one = order(20);
   EXPECT_EQ(allocated_by([&] {
               for (int i = 0; i < 200; ++i) poll();
-              venue_->enter(one, now());
-              venue_->replace(VenueReplace{}, now());
+              send(one);
+              send(VenueReplace{});
               venue_->cancel(20, now());
               pass(config_.heartbeat_ns);
               poll();

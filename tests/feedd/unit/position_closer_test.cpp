@@ -74,7 +74,8 @@ class PositionCloserTest : public OrderDeskTest {
     if (!closer_->next(EPOCH, DeskClock::now_ns, order)) return false;
     RefusalReason reason = keeper_->refusal(order, DeskClock::now_ns);
     schema::OrderUpdate update;
-    if (reason == RefusalReason::NONE) reason = desk_->send(order, Sender::GATEWAY, {}, update);
+    if (reason == RefusalReason::NONE) reason = desk_->prepare(order, Sender::GATEWAY, {});
+    if (reason == RefusalReason::NONE) reason = desk_->transmit(order, DeskClock::now_ns, update);
     if (reason == RefusalReason::NONE) desk_->answer(update, order, DeskClock::now_ns);
     closer_->tried(reason);
     return reason == RefusalReason::NONE;

@@ -256,7 +256,7 @@ TEST_F(SoupClientTest, LeavingIsSaidAndWhatCrossesItIsHeard) {
   for (int i = 0; i < 20; ++i) poll();
   EXPECT_EQ(venue_->session(), State::LOGGED_OFF);
   EXPECT_EQ(breaks(SessionBreak::CLOSED), 0u);
-  EXPECT_EQ(venue_->enter(order(1), now()), SendResult::NO_SESSION);
+  EXPECT_EQ(send(order(1)), SendResult::NO_SESSION);
 }
 
 TEST_F(SoupClientTest, AfterLeavingItStaysAwayUntilItMayComeBack) {

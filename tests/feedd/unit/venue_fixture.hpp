@@ -47,6 +47,11 @@ class VenueTest : public SharedMemoryTest, protected VenueListener {
 
   void pass(std::uint64_t duration_ns) { TickingClock::now_ns += duration_ns; }
   [[nodiscard]] static std::uint64_t now() { return TickingClock::now_ns; }
+  template <class Message>
+  SendResult send(const Message& message) {
+    venue_->encode(message);
+    return venue_->transmit(now());
+  }
   unsigned poll() { return venue_->poll(now(), *this); }
 
   // Polls until it holds; loopback takes a moment, but none of the clock's time.

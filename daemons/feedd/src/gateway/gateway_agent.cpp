@@ -42,7 +42,7 @@ unsigned GatewayAgent::do_work() noexcept {
   if (orders_ != nullptr) {
     work += orders_->work(seen, watch_.fence().reason(), now_ns);
     work += close_positions();
-    check_last_send();
+    count_late_sends();
   }
   return work + (consumer_.attached() ? answer_intents(INTENTS_A_ROUND) : 0);
 }
@@ -167,17 +167,23 @@ void GatewayAgent::refuse(const schema::OrderIntent& intent, RefusalReason reaso
   publish(intent, reason, now_ns);
 }
 
-// The last look, then the wire, then the look after it.
+// Encode, the last look, the wire, the look after it.
 RefusalReason GatewayAgent::send(const schema::OrderIntent& intent, Sender sender, std::uint64_t now_ns) noexcept {
+  OrderDesk& desk = orders_->desk();
+  const OrderTimes times{
+      intent.market_receive_ts_ns(), intent.market_publish_ts_ns(), intent.emit_ts_ns(), now_ns, 0, 0};
+  RefusalReason reason = desk.prepare(intent, sender, times);
+  if (reason != RefusalReason::NONE) return reason;
   const bool paused = sender == Sender::QUEUE && watch_.paused(intent);
   const std::uint64_t send_ns = clock_();
   stats_.order_check_ns.record(send_ns - now_ns);
-  RefusalReason reason = order_refusal(look(send_ns), intent, paused, send_ns);
-  if (reason != RefusalReason::NONE) return reason;
+  reason = order_refusal(look(send_ns), intent, paused, send_ns);
+  if (reason != RefusalReason::NONE) {
+    desk.withdraw();
+    return reason;
+  }
   schema::OrderUpdate update;
-  const OrderTimes times{
-      intent.market_receive_ts_ns(), intent.market_publish_ts_ns(), intent.emit_ts_ns(), now_ns, send_ns, 0};
-  reason = orders_->desk().send(intent, sender, times, update);
+  reason = desk.transmit(intent, send_ns, update);
   if (reason != RefusalReason::NONE) return reason;
   const std::uint64_t sent_ns = clock_();
   orders_->keeper().remember(intent, sent_ns);
@@ -205,7 +211,7 @@ void GatewayAgent::tell_sent(const schema::OrderIntent& intent, schema::OrderUpd
                              std::uint64_t sent_ns) noexcept {
   const bool order = intent.action() != schema::IntentAction::CANCEL;
   const bool closed = order && order_refusal(look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE;
-  if (order) last_look_ns_ = send_ns;
+  if (order) note_send(intent.epoch(), send_ns);
   update.mutate_intent_id(intent.intent_id());
   update.mutate_intent_sequence(intent.sequence());
   update.mutate_epoch(intent.epoch());
@@ -219,12 +225,13 @@ void GatewayAgent::tell_sent(const schema::OrderIntent& intent, schema::OrderUpd
   orders_->desk().cancel_in_window(sent_ns);
 }
 
-// Proof from both ends: watchd stamps the fence when it is shut, and no look before a send may have begun after that.
-void GatewayAgent::check_last_send() noexcept {
-  const std::uint64_t shut_ns = watch_.fence().shut_ts_ns();
-  if (shut_ns == shut_checked_ns_) return;
-  shut_checked_ns_ = shut_ns;
-  if (last_look_ns_ > shut_ns) store_word(state_, SENT_AFTER_CLOSE, ++sent_after_close_);
+void GatewayAgent::note_send(std::uint64_t epoch, std::uint64_t look_ns) noexcept {
+  late_sends_.sent(epoch, look_ns);
+  count_late_sends();
+}
+
+void GatewayAgent::count_late_sends() noexcept {
+  if (late_sends_.check(watch_.fence())) store_word(state_, SENT_AFTER_CLOSE, late_sends_.count());
 }
 
 RefusalReason GatewayAgent::judge(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept {

@@ -1,7 +1,7 @@
 // The gateway thread's work: every intent gets one answer, published before its slot is given back.
 //
-//   intents.ring ─ pop (one private copy) ─ well formed? ─ fence, lease, vetoes, pauses ─ ids, gate ─ fence again
-//                                                                                             ─ send ─ fence again
+//   intents.ring ─ pop (one private copy) ─ well formed? ─ fence, lease, vetoes, pauses ─ ids, gate ─ encode
+//                                                                             ─ fence again ─ send ─ fence again
 //                                                                         updates.ring ─ commit ◄──┘ (closed: cancel)
 //
 // Without a venue what passes every check up to the ids is answered WOULD_SEND.
@@ -15,6 +15,7 @@
 #include "gateway/fence_watch.hpp"
 #include "gateway/gateway_stats.hpp"
 #include "gateway/intent_check.hpp"
+#include "gateway/late_sends.hpp"
 #include "gateway/orders/order_side.hpp"
 #include "runtime/handover.hpp"
 #include "runtime/loop_totals.hpp"
@@ -60,7 +61,8 @@ class GatewayAgent {
   unsigned close_positions() noexcept;
   void tell_sent(const schema::OrderIntent& intent, schema::OrderUpdate& update, std::uint64_t send_ns,
                  std::uint64_t sent_ns) noexcept;
-  void check_last_send() noexcept;
+  void note_send(std::uint64_t epoch, std::uint64_t look_ns) noexcept;
+  void count_late_sends() noexcept;
   [[nodiscard]] schema::RefusalReason judge(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
   void publish(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
   [[nodiscard]] std::uint64_t waiting_intents() const noexcept;
@@ -83,9 +85,7 @@ class GatewayAgent {
   std::uint64_t refused_ = 0;
   std::uint64_t would_send_ = 0;
   std::uint64_t waiting_ = 0;
-  std::uint64_t last_look_ns_ = 0;  // when the last look before a send began
-  std::uint64_t shut_checked_ns_ = 0;
-  std::uint64_t sent_after_close_ = 0;
+  LateSends late_sends_;
   std::uint64_t sent_in_window_ = 0;
 };
 

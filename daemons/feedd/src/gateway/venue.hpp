@@ -106,8 +106,11 @@ class Venue {
   [[nodiscard]] virtual schema::VenueSession session() const noexcept = 0;
   [[nodiscard]] virtual std::uint32_t next_token() const noexcept = 0;
 
-  virtual SendResult enter(const VenueOrder& order, std::uint64_t now_ns) noexcept = 0;
-  virtual SendResult replace(const VenueReplace& replace, std::uint64_t now_ns) noexcept = 0;
+  // Make the message; transmit() is what is left to do, so that whoever sends can look once more in between.
+  virtual void encode(const VenueOrder& order) noexcept = 0;
+  virtual void encode(const VenueReplace& replace) noexcept = 0;
+  // Writes what was encoded last, once.
+  virtual SendResult transmit(std::uint64_t now_ns) noexcept = 0;
   // The whole of it.
   virtual SendResult cancel(std::uint32_t token, std::uint64_t now_ns) noexcept = 0;
   // Ends the session in order: LOGGED_OFF, and no new one is begun until log_on().

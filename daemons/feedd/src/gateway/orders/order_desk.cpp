@@ -64,15 +64,33 @@ RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const no
   return order.accepted ? RefusalReason::NONE : RefusalReason::ORDER_BUSY;
 }
 
-RefusalReason OrderDesk::send(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
-                              schema::OrderUpdate& out) noexcept {
-  switch (intent.action()) {
-    case IntentAction::NEW: return send_new(intent, sender, times, out);
-    case IntentAction::REPLACE: return send_replace(intent, times, out);
-    case IntentAction::CANCEL: return send_cancel(intent, times, out);
-    case IntentAction::NONE: break;
+RefusalReason OrderDesk::prepare(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times) noexcept {
+  prepared_ = {intent.action(), NO_PLACE, NO_PLACE, times.gate_ns};
+  if (intent.action() == IntentAction::CANCEL) {
+    prepared_.place = table_.by_order_id(intent.order_id());
+    return RefusalReason::NONE;
   }
-  return RefusalReason::MALFORMED_INTENT;
+  if (table_.full()) return RefusalReason::TABLE_FULL;
+  if (intent.action() == IntentAction::NEW) {
+    prepare_new(intent, sender, times);
+  } else {
+    prepare_replace(intent, times);
+  }
+  return RefusalReason::NONE;
+}
+
+RefusalReason OrderDesk::transmit(const schema::OrderIntent& intent, std::uint64_t send_ns,
+                                  schema::OrderUpdate& out) noexcept {
+  return intent.action() == IntentAction::CANCEL ? transmit_cancel(intent, send_ns, out) : transmit_order(send_ns, out);
+}
+
+void OrderDesk::withdraw() noexcept {
+  switch (prepared_.action) {
+    case IntentAction::NEW: return remove(prepared_.place);
+    case IntentAction::REPLACE: return drop_replacement(prepared_.replaced);
+    case IntentAction::CANCEL:
+    case IntentAction::NONE: return;
+  }
 }
 
 OpenOrder OrderDesk::order_of(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
@@ -112,37 +130,18 @@ bool sells_short(const OpenOrder& order, const Account& account) noexcept {
 
 }  // namespace
 
-RefusalReason OrderDesk::send_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
-                                  schema::OrderUpdate& out) noexcept {
-  if (table_.full()) return RefusalReason::TABLE_FULL;
+// In the table before it is on the wire: a session that breaks while sending leaves it there, unknown.
+void OrderDesk::prepare_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times) noexcept {
   const AccountPlace account = accounts_.by_instrument(intent.instrument_id());
   const OpenOrder order = order_of(intent, sender, times, account);
-  const VenueOrder message{order.token,
-                           order.side,
-                           order.time_in_force,
-                           post_only(order),
-                           sells_short(order, accounts_.at(account)),
-                           static_cast<std::uint32_t>(order.quantity),
-                           order.price,
-                           accounts_.at(account).symbol,
-                           encode_client_id({order.queue_tag, order.order_id})};
-  // In the table before it is on the wire: a session that breaks while sending leaves it there, unknown.
-  const OrderPlace place = add(order);
-  if (venue_->enter(message, times.send_ns) == SendResult::WOULD_BLOCK) {
-    remove(place);
-    return RefusalReason::SOCKET_FULL;
-  }
-  ++next_token_;
-  ++orders_sent_;
-  stats_.orders_sent.add();
-  last_sent_ = place;
-  out = update_of(place, UpdateKind::SENT);
-  return RefusalReason::NONE;
+  const bool short_sale = sells_short(order, accounts_.at(account));
+  prepared_.place = add(order);
+  venue_->encode(VenueOrder{order.token, order.side, order.time_in_force, post_only(order), short_sale,
+                            static_cast<std::uint32_t>(order.quantity), order.price, accounts_.at(account).symbol,
+                            encode_client_id({order.queue_tag, order.order_id})});
 }
 
-RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const OrderTimes& times,
-                                      schema::OrderUpdate& out) noexcept {
-  if (table_.full()) return RefusalReason::TABLE_FULL;
+void OrderDesk::prepare_replace(const schema::OrderIntent& intent, const OrderTimes& times) noexcept {
   const OrderPlace old_place = table_.by_order_id(intent.replaced_order_id());
   const OpenOrder& old = table_.at(old_place);
   OpenOrder order = order_of(intent, Sender::QUEUE, times, old.account);
@@ -150,49 +149,53 @@ RefusalReason OrderDesk::send_replace(const schema::OrderIntent& intent, const O
   order.filled = old.filled;
   order.quantity = old.filled + intent.quantity();
   order.partner = old_place;
-  const VenueReplace message{old.token,
-                             order.token,
-                             order.time_in_force,
-                             post_only(order),
-                             static_cast<std::uint32_t>(order.quantity),
-                             order.price,
-                             encode_client_id({order.queue_tag, order.order_id})};
   const OrderPlace place = add(order);
   change(old_place, [place](OpenOrder& changed) { changed.partner = place; });
-  if (venue_->replace(message, times.send_ns) == SendResult::WOULD_BLOCK) {
-    drop_replacement(old_place);
+  prepared_.place = place;
+  prepared_.replaced = old_place;
+  venue_->encode(VenueReplace{old.token, order.token, order.time_in_force, post_only(order),
+                              static_cast<std::uint32_t>(order.quantity), order.price,
+                              encode_client_id({order.queue_tag, order.order_id})});
+}
+
+RefusalReason OrderDesk::transmit_order(std::uint64_t send_ns, schema::OrderUpdate& out) noexcept {
+  table_.at(prepared_.place).times.send_ns = send_ns;
+  if (venue_->transmit(send_ns) == SendResult::WOULD_BLOCK) {
+    withdraw();
     return RefusalReason::SOCKET_FULL;
   }
-  table_.publish(old_place, accounts_.at(old.account).instrument_id, updates_.sequence());
+  if (prepared_.replaced != NO_PLACE) {
+    const std::uint32_t account = table_.at(prepared_.replaced).account;
+    table_.publish(prepared_.replaced, accounts_.at(account).instrument_id, updates_.sequence());
+  }
   ++next_token_;
   ++orders_sent_;
   stats_.orders_sent.add();
-  last_sent_ = place;
-  out = update_of(place, UpdateKind::SENT);
-  out.mutate_action(IntentAction::REPLACE);
+  last_sent_ = prepared_.place;
+  out = update_of(prepared_.place, UpdateKind::SENT);
+  if (prepared_.replaced != NO_PLACE) out.mutate_action(IntentAction::REPLACE);
   return RefusalReason::NONE;
 }
 
-RefusalReason OrderDesk::send_cancel(const schema::OrderIntent& intent, const OrderTimes& times,
-                                     schema::OrderUpdate& out) noexcept {
-  const OrderPlace place = table_.by_order_id(intent.order_id());
-  switch (cancel_on_wire(place, times.send_ns)) {
+RefusalReason OrderDesk::transmit_cancel(const schema::OrderIntent& intent, std::uint64_t send_ns,
+                                         schema::OrderUpdate& out) noexcept {
+  switch (cancel_on_wire(prepared_.place, send_ns)) {
     case SendResult::SENT: break;
     case SendResult::WOULD_BLOCK: return RefusalReason::SOCKET_FULL;
     case SendResult::NO_SESSION: return RefusalReason::NO_SESSION;
   }
   last_sent_ = NO_PLACE;  // a cancel needs no cancelling
-  out = update_of(place, UpdateKind::SENT);
+  out = update_of(prepared_.place, UpdateKind::SENT);
   out.mutate_action(IntentAction::CANCEL);
   out.mutate_intent_id(intent.intent_id());
   out.mutate_intent_sequence(intent.sequence());
   out.mutate_strategy_id(intent.strategy_id());
   out.mutate_market_seq(intent.market_seq());
-  out.mutate_market_receive_ts_ns(times.market_receive_ns);
-  out.mutate_market_publish_ts_ns(times.market_publish_ns);
+  out.mutate_market_receive_ts_ns(intent.market_receive_ts_ns());
+  out.mutate_market_publish_ts_ns(intent.market_publish_ts_ns());
   out.mutate_intent_emit_ts_ns(intent.emit_ts_ns());
-  out.mutate_gate_ts_ns(times.gate_ns);
-  out.mutate_send_ts_ns(times.send_ns);
+  out.mutate_gate_ts_ns(prepared_.gate_ns);
+  out.mutate_send_ts_ns(send_ns);
   return RefusalReason::NONE;
 }
 

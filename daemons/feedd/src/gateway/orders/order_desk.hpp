@@ -65,9 +65,13 @@ class OrderDesk final : public VenueListener {
 
   // What a CANCEL or REPLACE refers to.
   [[nodiscard]] schema::RefusalReason refers_well(const schema::OrderIntent& intent) const noexcept;
-  // Puts a checked intent on the wire. SOCKET_FULL, TABLE_FULL: nothing happened. `out` is what to answer.
-  schema::RefusalReason send(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
-                             schema::OrderUpdate& out) noexcept;
+  // Makes a checked intent ready, in the table and encoded; transmit() or withdraw() comes next. TABLE_FULL: nothing
+  // happened. `times` but for when it is sent.
+  schema::RefusalReason prepare(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times) noexcept;
+  // Puts that intent on the wire. SOCKET_FULL, and NO_SESSION for a cancel: it was withdrawn. `out` is what to answer.
+  schema::RefusalReason transmit(const schema::OrderIntent& intent, std::uint64_t send_ns,
+                                 schema::OrderUpdate& out) noexcept;
+  void withdraw() noexcept;
   // Publishes what the last send filled in.
   void answer(schema::OrderUpdate& update, const schema::OrderIntent& intent, std::uint64_t sent_ns) noexcept;
   // The order of the last send: the fence closed meanwhile.
@@ -90,13 +94,21 @@ class OrderDesk final : public VenueListener {
   void on_session(schema::VenueSession session) noexcept override;
 
  private:
+  // Between prepare() and transmit(): the place of a new order, of an order to be cancelled, or of a replacement and
+  // of what it replaces.
+  struct Prepared {
+    schema::IntentAction action = schema::IntentAction::NONE;
+    OrderPlace place = NO_PLACE;
+    OrderPlace replaced = NO_PLACE;
+    std::uint64_t gate_ns = 0;
+  };
+
   // order_desk.cpp: what we send
-  schema::RefusalReason send_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
-                                 schema::OrderUpdate& out) noexcept;
-  schema::RefusalReason send_replace(const schema::OrderIntent& intent, const OrderTimes& times,
-                                     schema::OrderUpdate& out) noexcept;
-  schema::RefusalReason send_cancel(const schema::OrderIntent& intent, const OrderTimes& times,
-                                    schema::OrderUpdate& out) noexcept;
+  void prepare_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times) noexcept;
+  void prepare_replace(const schema::OrderIntent& intent, const OrderTimes& times) noexcept;
+  schema::RefusalReason transmit_order(std::uint64_t send_ns, schema::OrderUpdate& out) noexcept;
+  schema::RefusalReason transmit_cancel(const schema::OrderIntent& intent, std::uint64_t send_ns,
+                                        schema::OrderUpdate& out) noexcept;
   [[nodiscard]] OpenOrder order_of(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times,
                                    AccountPlace account) const noexcept;
   OrderPlace add(const OpenOrder& order) noexcept;
@@ -170,6 +182,7 @@ class OrderDesk final : public VenueListener {
   bool cancels_refused_ = false;  // some that were wanted
   std::uint64_t refused_due_ns_ = 0;
   std::uint32_t cancel_cursor_ = 0;
+  Prepared prepared_;
   OrderPlace last_sent_ = NO_PLACE;
   bool settled_ = false;    // UP was reached since the start, or since the session broke
   bool inherited_ = false;  // UP was reached since the start

@@ -18,17 +18,18 @@ unsigned OuchVenue::poll(std::uint64_t now_ns, VenueListener& listener) noexcept
   return handled;
 }
 
-SendResult OuchVenue::enter(const VenueOrder& order, std::uint64_t now_ns) noexcept {
-  if (!is_up()) return SendResult::NO_SESSION;
-  const SendResult result = client_.send(VenueRequest::ENTER, orders_.enter(order), now_ns);
-  if (result != SendResult::WOULD_BLOCK) use_token(order.token);
-  return result;
+void OuchVenue::encode(const VenueOrder& order) noexcept {
+  encoded_ = {VenueRequest::ENTER, orders_.enter(order), order.token};
 }
 
-SendResult OuchVenue::replace(const VenueReplace& replace, std::uint64_t now_ns) noexcept {
+void OuchVenue::encode(const VenueReplace& replace) noexcept {
+  encoded_ = {VenueRequest::REPLACE, orders_.replace(replace), replace.token};
+}
+
+SendResult OuchVenue::transmit(std::uint64_t now_ns) noexcept {
   if (!is_up()) return SendResult::NO_SESSION;
-  const SendResult result = client_.send(VenueRequest::REPLACE, orders_.replace(replace), now_ns);
-  if (result != SendResult::WOULD_BLOCK) use_token(replace.token);
+  const SendResult result = client_.send(encoded_.kind, encoded_.packet, now_ns);
+  if (result != SendResult::WOULD_BLOCK) use_token(encoded_.token);
   return result;
 }
 

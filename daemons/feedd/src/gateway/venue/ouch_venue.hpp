@@ -32,14 +32,22 @@ class OuchVenue final : public Venue, private SoupSink {
   [[nodiscard]] schema::VenueSession session() const noexcept override { return client_.session(); }
   [[nodiscard]] std::uint32_t next_token() const noexcept override { return next_token_; }
 
-  SendResult enter(const VenueOrder& order, std::uint64_t now_ns) noexcept override;
-  SendResult replace(const VenueReplace& replace, std::uint64_t now_ns) noexcept override;
+  void encode(const VenueOrder& order) noexcept override;
+  void encode(const VenueReplace& replace) noexcept override;
+  SendResult transmit(std::uint64_t now_ns) noexcept override;
   SendResult cancel(std::uint32_t token, std::uint64_t now_ns) noexcept override;
   // What the venue still says until it closes, or for a second, is told by the polls that follow.
   void log_off(std::uint64_t now_ns, VenueListener& listener) noexcept override;
   void log_on() noexcept override { client_.log_on(); }
 
  private:
+  // One message that is ready to be written; its bytes are in `orders_`.
+  struct Encoded {
+    VenueRequest kind = VenueRequest::ENTER;
+    Bytes packet;
+    std::uint32_t token = 0;
+  };
+
   void on_session(schema::VenueSession session) noexcept override;
   [[nodiscard]] bool on_message(std::uint64_t sequence, Bytes message, std::uint64_t read_ts_ns) noexcept override;
   void on_event(std::uint64_t read_ts_ns) noexcept;
@@ -53,6 +61,7 @@ class OuchVenue final : public Venue, private SoupSink {
   VenueStats& stats_;
   OuchOrders orders_;
   SoupClient client_;
+  Encoded encoded_;
   OuchMessage decoded_;
   RepeatedMessages repeated_;
   VenueListener* listener_ = nullptr;  // while it is polled or logs off
