@@ -156,7 +156,12 @@ def _made(config: Config, braind: Braind, around: Around) -> _Daemon:
     """All regions of `<run>/braind`, and the loop, rehearsed."""
     directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
     folder = directory / "braind"
-    metrics = Metrics(str(folder / "stats"), huge)
+    traded = {
+        s: row
+        for row, s in enumerate(braind.symbols)
+        if config.feedd.gateway.venue and s in config.risk.symbols
+    }
+    metrics = Metrics(str(folder / "stats"), huge, traded)
     assembled = assemble(
         braind, config.feedd.capacity.instruments, metrics.histogram_addresses, around.controls.addresses
     )

@@ -5,13 +5,23 @@ The region outlives the process, so the last figures stay readable after a clean
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from braind.counts import Count, Counts, Histogram
-from braind.shadow.layout import FOREIGN, HELD, LIVE_ORDERS, REBUILDS, Divergence, Prevented, ShadowBook
+from braind.shadow.layout import (
+    FOREIGN,
+    HELD,
+    LIVE_ORDERS,
+    POSITION,
+    REBUILDS,
+    Divergence,
+    Prevented,
+    ShadowBook,
+)
 from hft.layout.dtypes import RefusalReason, UpdateKind
 from hft.stats import StatsBuilder, StatsWriter
 
@@ -53,8 +63,8 @@ class State(IntEnum):
 class Metrics:
     """Declares the region's values; `create` makes the region."""
 
-    def __init__(self, path: str, require_huge_pages: bool) -> None:
-        """Raises RegionError."""
+    def __init__(self, path: str, require_huge_pages: bool, traded: Mapping[str, int]) -> None:
+        """`traded`: rows of the shadow book by the symbol that may be traded. Raises RegionError."""
         builder = StatsBuilder()
         self._counters = {
             count: builder.counter(n, u, 0, labels) for count, (n, u, labels) in _COUNTERS.items()
@@ -79,6 +89,13 @@ class Metrics:
         self._rebuilds = builder.counter("braind_shadow_rebuilds_total", "rebuilds")
         self._orders = builder.gauge("braind_shadow_orders", "orders")
         self._held = builder.gauge("braind_shadow_held", "bits")
+        self._positions = [
+            (row, *(builder.gauge("braind_shadow_position_quantity", "shares", 0, _position_labels(symbol, side))
+                    for side in ("long", "short")))
+            for symbol, row in traded.items()
+        ]  # fmt: skip
+        self._positions_told = np.zeros(len(self._positions), np.int64)
+        self._position_rows = np.array([row for row, _, _ in self._positions], np.intp)
         histograms = [builder.histogram(_HISTOGRAMS[one], "ns") for one in Histogram]
         self._writer: StatsWriter = builder.create(path, require_huge_pages)
         self.histogram_addresses: NDArray[np.uint64] = np.array(
@@ -132,6 +149,15 @@ class Metrics:
         self._writer.set(self._rebuilds, int(book.counted[REBUILDS]))
         self._writer.set(self._orders, int(book.words[LIVE_ORDERS]))
         self._writer.set(self._held, int(book.words[HELD]))
+        self._publish_positions(book.rows[self._position_rows, POSITION])
+
+    def _publish_positions(self, positions: NDArray[np.int64]) -> None:
+        """Statistics are unsigned: long and short each have their own."""
+        for changed in np.flatnonzero(positions != self._positions_told):
+            _, long, short = self._positions[changed]
+            self._writer.set(long, max(0, int(positions[changed])))
+            self._writer.set(short, max(0, -int(positions[changed])))
+        self._positions_told = positions
 
 
 def _by(builder: StatsBuilder, name: str, unit: str, label: str, members: type[IntEnum]) -> dict[int, int]:
@@ -141,3 +167,8 @@ def _by(builder: StatsBuilder, name: str, unit: str, label: str, members: type[I
         for one in members
         if one.name != "NONE"
     }
+
+
+def _position_labels(symbol: str, side: str) -> str:
+    escaped = symbol.replace("\\", "\\\\").replace('"', '\\"')
+    return f'symbol="{escaped}",side="{side}"'

@@ -6,6 +6,7 @@ The venue is a paper venue: it matches on the replayed day, and its fills are a 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ class OrderFigures:
     realized: float = 0.0
     marked: float = 0.0
     positions: Mapping[str, int] = field(default_factory=dict)  # the gateway's, without zeros
+    believed: Mapping[str, int] = field(default_factory=dict)  # the shadow book's, without zeros
     divergences: int = 0
     sent_after_fence: int = 0
     venue: Mapping[str, Any] = field(default_factory=dict)
@@ -41,12 +43,7 @@ class OrderFigures:
         """Where the ledgers differ, in words. The shadow book's word counts while braind lived to the end."""
         if not self.venue:
             return ["the venue left no summary"]
-        theirs = {name: v["position"] for name, v in self.venue["symbols"].items() if v["position"]}
-        found = []
-        for symbol in sorted(theirs.keys() | self.positions.keys()):
-            venue, ours = theirs.get(symbol, 0), self.positions.get(symbol, 0)
-            if venue != ours:
-                found.append(f"position in {symbol}: venue {venue:,}, gateway {ours:,}")
+        found = self._positions_apart(braind_lives=braind_lives)
         if self.venue["open"] != self.open:
             found.append(f"open orders: venue {self.venue['open']:,}, gateway {self.open:,}")
         counts = self.venue["counts"]
@@ -64,6 +61,24 @@ class OrderFigures:
             found.append(f"{self.sent_after_fence:,} orders were sent after the fence closed")
         return found
 
+    def _positions_apart(self, *, braind_lives: bool) -> list[str]:
+        found = []
+        for symbol, venue, ours, shadow in self.three_positions():
+            if venue != ours:
+                found.append(f"position in {symbol}: venue {venue:,}, gateway {ours:,}")
+            if braind_lives and shadow != ours:
+                found.append(f"position in {symbol}: gateway {ours:,}, shadow book {shadow:,}")
+        return found
+
+    def three_positions(self) -> list[tuple[str, int, int, int]]:
+        """(symbol, venue, gateway, shadow book), of each symbol in which one of them has a position."""
+        theirs = {name: v["position"] for name, v in self.venue.get("symbols", {}).items() if v["position"]}
+        ours, shadow = self.positions, self.believed
+        return [
+            (symbol, theirs.get(symbol, 0), ours.get(symbol, 0), shadow.get(symbol, 0))
+            for symbol in sorted(theirs.keys() | ours.keys() | shadow.keys())
+        ]
+
     @property
     def fees(self) -> float:
         fees_e4 = sum(int(symbol["fees_e4"]) for symbol in self.venue.get("symbols", {}).values())
@@ -75,6 +90,7 @@ class OrderFigures:
         return {
             **{name: getattr(self, name) for name in counts},
             "positions": dict(self.positions),
+            "positions_of_the_shadow_book": dict(self.believed),
             "realized": round(self.realized, 4),
             "marked": round(self.marked, 4),
             "fees": round(self.fees, 4),
@@ -106,6 +122,7 @@ class OrderSource:
             realized=_signed(words.get("realized_value", 0)) / PRICE_UNITS,
             marked=_signed(words.get("marked_value", 0)) / PRICE_UNITS,
             positions=self._positions(),
+            believed=_believed(braind),
             divergences=_total(braind, "braind_shadow_divergences_total"),
             sent_after_fence=words.get("sent_after_close", 0),
             venue=self._venue(),
@@ -148,6 +165,9 @@ class OrderSource:
         return summary
 
 
+_POSITION = re.compile(
+    r'braind_shadow_position_quantity\{symbol="(?P<symbol>.+)",side="(?P<side>long|short)"\}'
+)
 _KINDS = ("accepted", "replaced", "filled", "canceled", "rejected")
 
 
@@ -158,6 +178,15 @@ def _one(values: Mapping[str, int | Histogram], name: str) -> int:
 
 def _total(values: Mapping[str, int | Histogram], name: str) -> int:
     return sum(v for k, v in values.items() if isinstance(v, int) and k.split("{", 1)[0] == name)
+
+
+def _believed(braind: Mapping[str, int | Histogram]) -> dict[str, int]:
+    held: dict[str, int] = {}
+    for name, value in braind.items():
+        match = _POSITION.fullmatch(name)
+        if match and isinstance(value, int) and value:
+            held[match["symbol"]] = value if match["side"] == "long" else -value
+    return held
 
 
 def _signed(word: int) -> int:

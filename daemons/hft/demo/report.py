@@ -22,7 +22,10 @@ def write_json(path: Path, document: dict[str, object]) -> None:
     temporary.replace(path)
 
 
-def print_orders(console: Console, orders: OrderFigures) -> None:
+POSITIONS_SHOWN = 8
+
+
+def print_orders(console: Console, orders: OrderFigures, *, braind_lives: bool) -> None:
     """What the paper venue, the gateway and the shadow book say of the orders."""
     table = Table(
         title="orders (a paper venue: its fills are a model's)", title_justify="left", show_header=False
@@ -38,12 +41,27 @@ def print_orders(console: Console, orders: OrderFigures) -> None:
         ("  open at the end", orders.open),
     ):
         table.add_row(name, f"{value:,}")
-    held = ", ".join(f"{symbol} {quantity:+,}" for symbol, quantity in sorted(orders.positions.items())[:8])
-    more = len(orders.positions) - 8
-    table.add_row("position", (held or "flat") + (f" and {more} more" if more > 0 else ""))
     table.add_row("realized, without fees", f"{orders.realized:,.2f}")
     table.add_row("realized and marked", f"{orders.marked:,.2f}")
     table.add_row("fees", f"{orders.fees:,.2f}")
+    console.print(table)
+    print_positions(console, orders, braind_lives=braind_lives)
+
+
+def print_positions(console: Console, orders: OrderFigures, *, braind_lives: bool) -> None:
+    """By all three ledgers; a shadow book that died with braind has no last word."""
+    rows = orders.three_positions()
+    if not rows:
+        console.print("position: flat", highlight=False)
+        return
+    table = Table(title="position (shares)", title_justify="left")
+    table.add_column("symbol")
+    for ledger in ("venue", "gateway", "shadow book"):
+        table.add_column(ledger, justify="right")
+    for symbol, venue, gateway, shadow in rows[:POSITIONS_SHOWN]:
+        table.add_row(symbol, f"{venue:+,}", f"{gateway:+,}", f"{shadow:+,}" if braind_lives else "–")
+    if len(rows) > POSITIONS_SHOWN:
+        table.add_row(f"and {len(rows) - POSITIONS_SHOWN} more", "", "", "")
     console.print(table)
 
 
@@ -102,7 +120,7 @@ def print_report(
     console.print(latency)
 
     if orders is not None:
-        print_orders(console, orders)
+        print_orders(console, orders, braind_lives=kill is None)
     if kill is not None:
         print_kill(console, kill)
     if problems:

@@ -118,6 +118,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_braind_intents_prevented_total": "intents: wanted by the policy, stopped by the shadow book before they were any",
     "hft_braind_shadow_divergences_total": "updates: contradicted what braind believed (overdue: did not come); more than divergences_max since the last rebuild, or one overdue, and it vetoes",
     "hft_braind_shadow_rebuilds_total": "rebuilds: of the shadow book from the gateway's tables: one a map, and one after each loss of updates",
+    "hft_braind_shadow_position_quantity": "shares: held by the shadow book, of each symbol that may be traded; compare hft_position",
     "hft_braind_shadow_orders": "orders: in the shadow book: open, or possible, those of earlier lives included",
     "hft_braind_shadow_held": "bits: why decisions are held back: 1 to be rebuilt, 2 gateway not reconciled, 4 no session; 0 = they are not",
     "hft_braind_updates_total": "updates: the gateway's answers to own intents, what the venue said of own orders, and what concerns no order",

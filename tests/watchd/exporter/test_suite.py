@@ -21,7 +21,7 @@ def whole(suite: Suite, feed: Feed) -> tuple[Feedd, Path]:
     config = suite.directory / "exporter.toml"
     shutil.copy(suite.config, config)
     suite.save_kill()
-    Metrics(str(suite.run / "braind" / "stats"), require_huge_pages=False)
+    Metrics(str(suite.run / "braind" / "stats"), require_huge_pages=False, traded={"ACME": 0, "OTHER": 1})
     WatchdMetrics(suite.run / "watchd" / "stats", require_huge_pages=False)
     return Feedd(suite.directory, feed.keys(), {}, "backoff"), config
 
