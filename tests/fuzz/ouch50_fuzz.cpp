@@ -176,7 +176,15 @@ struct Run {
     order.chain_quantity = input.take<std::uint32_t>();
     order.price = input.take<std::uint64_t>();
     fill(order.client_id);
-    const Bytes message = message_of(orders.replace(order), 'U', 40);
+    order.mark_short_quantity = input.take<std::uint32_t>();
+    Bytes packet = orders.replace(order);
+    if (order.mark_short_quantity != 0) {
+      const Bytes modified = message_of(packet.first(13), 'M', 10);
+      require(modified.size() == 10 && number(modified, 1, 4) == order.replaced_token);
+      require(static_cast<char>(modified[5]) == 'T' && number(modified, 6, 4) == order.mark_short_quantity);
+      packet = packet.subspan(13);
+    }
+    const Bytes message = message_of(packet, 'U', 40);
     require(number(message, 1, 4) == order.replaced_token && number(message, 5, 4) == order.token);
     require(number(message, 9, 4) == order.chain_quantity && number(message, 13, 8) == order.price);
     require(same(message, 21, std::string(order.time_in_force == schema::TimeInForce::DAY ? "0YN" : "3YN")));
@@ -189,9 +197,6 @@ struct Run {
     const auto quantity = input.take<std::uint32_t>();
     const Bytes canceled = message_of(orders.cancel(token, quantity), 'X', 9);
     require(canceled.size() == 9 && number(canceled, 1, 4) == token && number(canceled, 5, 4) == quantity);
-    const Bytes modified = message_of(orders.modify(token, 'E', quantity), 'M', 10);
-    require(modified.size() == 10 && number(modified, 1, 4) == token && number(modified, 6, 4) == quantity);
-    require(static_cast<char>(modified[5]) == 'E');
     require(message_of(orders.account_query(), 'Q', 1).size() == 1);
   }
 

@@ -71,7 +71,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_venue_login_rejects_total": "logins: refused by the venue",
     "hft_feedd_venue_breaks_total": "breaks: connections, or tries to make one, that ended otherwise than by logging off or by the venue's end of session; replay_gap and replay_differs: what the venue says is not what it said before, ask it",
     "hft_feedd_venue_next_sequence": "sequence: next one to be received",
-    "hft_feedd_venue_sent_total": "messages: handed to the kernel whole",
+    "hft_feedd_venue_sent_total": "messages: handed to the kernel whole; a modify goes out with a replace, which marks a sell short",
     "hft_feedd_venue_send_would_block_total": "messages: not sent: the socket was full",
     "hft_feedd_venue_partial_writes_total": "messages: taken by the kernel in parts; finished within 1 ms, or the session broke (send_failed)",
     "hft_feedd_venue_received_bytes_total": "off the socket",

@@ -119,6 +119,21 @@ def test_a_positions_file_that_is_not_there_refuses_the_start(circle: Make) -> N
     )
 
 
+def test_a_replacement_of_more_than_is_owned_marks_the_sell_short(circle: Make) -> None:
+    suite = circle().begin()
+    suite.send(price=ASK, time_in_force=_IOC)
+    suite.updates(UpdateKind.FILLED)
+    order = suite.send(side=_SELL, price=ASK)
+    suite.updates(UpdateKind.ACCEPTED)
+    suite.send(side=_SELL, action=_REPLACE, replaced_order_id=order, price=ASK + 1000, quantity=170)
+    suite.updates(UpdateKind.REPLACED)
+    sells = [line for line in suite.venue.ledger() if line.get("side") in ("S", "T")]
+    told = [(line["type"], line["side"]) for line in sells if line["type"] in ("A", "M", "U")]
+    assert told == [("A", "S"), ("M", "T"), ("M", "T"), ("U", "T")], "a modify asked and answered"
+    assert [int(o["leaves_quantity"]) for o in suite.orders()] == [170]
+    suite.agree()
+
+
 def test_a_replacement_takes_the_order_s_place(circle: Make) -> None:
     suite = circle().begin()
     order = suite.send()

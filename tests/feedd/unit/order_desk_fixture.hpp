@@ -32,6 +32,7 @@ class ScriptedVenue final : public Venue {
     encoded_ = {Message::Kind::ENTER, order.token, 0, order.quantity};
   }
   void encode(const VenueReplace& order) noexcept override {
+    last_replace = order;
     encoded_ = {Message::Kind::REPLACE, order.token, order.replaced_token, order.chain_quantity};
   }
   SendResult transmit(std::uint64_t) noexcept override { return note(encoded_); }
@@ -56,6 +57,7 @@ class ScriptedVenue final : public Venue {
   unsigned log_ons = 0;
   std::vector<Message> sent;
   VenueOrder last_order;
+  VenueReplace last_replace;
 
  private:
   Message encoded_{};

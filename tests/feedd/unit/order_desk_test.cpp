@@ -118,6 +118,54 @@ TEST_F(OrderDeskTest, a_sell_of_more_than_we_own_is_marked_short) {
   EXPECT_FALSE(venue_->last_order.short_sale);
 }
 
+TEST_F(OrderDeskTest, a_sell_that_is_replaced_by_one_of_more_than_we_own_is_marked_short_once) {
+  begin();
+  desk_->accounts().fill(desk_->accounts().by_symbol(venue_symbol("ACME")), schema::Side::BUY, 150, 100'0000);
+  schema::OrderIntent order = intent(IntentAction::NEW, 1);
+  order.mutate_side(schema::Side::SELL);
+  ASSERT_EQ(RefusalReason::NONE, send(order));
+  VenueEvent answer = event(Event::ACCEPTED, venue_->sent.back().token, 100);
+  answer.side = schema::Side::SELL;
+  desk_->on_event(answer);
+
+  const auto replace = [&](std::uint64_t order_id, std::uint32_t quantity, bool short_sale) {
+    order = intent(IntentAction::REPLACE, order_id, order_id - 1);
+    order.mutate_side(schema::Side::SELL);
+    order.mutate_quantity(quantity);
+    EXPECT_EQ(RefusalReason::NONE, send(order));
+    answer = event(Event::REPLACED, venue_->sent.back().token, quantity);
+    answer.replaced_token = venue_->last_replace.replaced_token;
+    answer.side = schema::Side::SELL;
+    answer.short_sale = short_sale;
+    desk_->on_event(answer);
+    return venue_->last_replace.mark_short_quantity;
+  };
+  EXPECT_EQ(0u, replace(2, 150, false)) << "its own offer is not in its way";
+  EXPECT_EQ(150u, replace(3, 151, true));
+  EXPECT_EQ(0u, replace(4, 152, true)) << "it is marked";
+}
+
+TEST_F(OrderDeskTest, a_mark_that_the_socket_does_not_take_is_made_with_the_next_try) {
+  begin();
+  desk_->accounts().fill(desk_->accounts().by_symbol(venue_symbol("ACME")), schema::Side::BUY, 100, 100'0000);
+  schema::OrderIntent order = intent(IntentAction::NEW, 1);
+  order.mutate_side(schema::Side::SELL);
+  ASSERT_EQ(RefusalReason::NONE, send(order));
+  VenueEvent answer = event(Event::ACCEPTED, venue_->sent.back().token, 100);
+  answer.side = schema::Side::SELL;
+  desk_->on_event(answer);
+  order = intent(IntentAction::REPLACE, 2, 1);
+  order.mutate_side(schema::Side::SELL);
+  order.mutate_quantity(200);
+  for (const auto& [taken, reason] : {std::pair{SendResult::WOULD_BLOCK, RefusalReason::SOCKET_FULL},
+                                      std::pair{SendResult::SENT, RefusalReason::NONE}}) {
+    venue_->result = taken;
+    venue_->last_replace = {};
+    EXPECT_EQ(reason, send(order));
+    EXPECT_EQ(100u, venue_->last_replace.mark_short_quantity);
+  }
+}
+
 TEST_F(OrderDeskTest, a_socket_that_would_block_leaves_nothing_behind) {
   begin();
   venue_->result = SendResult::WOULD_BLOCK;

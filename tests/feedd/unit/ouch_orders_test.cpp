@@ -111,10 +111,20 @@ TEST(OuchOrders, AReplaceIsOnePacket) {
             from_hex("002c55550102030401020305000000fa000000000016e2fc33594e4b382020202020202020202020200003020c50"));
 }
 
-TEST(OuchOrders, CancelModifyAndQueryAreOnePacketEach) {
+TEST(OuchOrders, AReplaceThatMarksShortFollowsAModifyOfWhatItReplaces) {
+  OuchOrders orders(with_firm("LIME"));
+  const Buffer plain = copy(orders.replace(replacement()));
+  VenueReplace marking = replacement();
+  marking.mark_short_quantity = 50;
+  const Buffer both = copy(orders.replace(marking));
+  EXPECT_EQ(Buffer(both.begin(), both.begin() + 13), from_hex("000b554d010203045400000032"));
+  EXPECT_EQ(Buffer(both.begin() + 13, both.end()), plain);
+  EXPECT_EQ(copy(orders.replace(replacement())), plain);
+}
+
+TEST(OuchOrders, CancelAndQueryAreOnePacketEach) {
   OuchOrders orders(with_firm(""));
   EXPECT_EQ(copy(orders.cancel(7, 0)), from_hex("000a55580000000700000000"));
-  EXPECT_EQ(copy(orders.modify(7, 'E', 50)), from_hex("000b554d000000074500000032"));
   EXPECT_EQ(copy(orders.account_query()), from_hex("00025551"));
 }
 

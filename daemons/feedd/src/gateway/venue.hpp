@@ -19,7 +19,7 @@ struct VenueOrder {
   schema::Side side = schema::Side::NONE;
   schema::TimeInForce time_in_force = schema::TimeInForce::NONE;
   bool post_only = false;
-  bool short_sale = false;  // a sell of more than we own: marked as such; a replacement keeps the mark
+  bool short_sale = false;  // a sell of more than we own: marked as such
   std::uint32_t quantity = 0;
   std::uint64_t price = 0;  // 4 decimals
   VenueSymbol symbol{};
@@ -32,20 +32,23 @@ struct VenueReplace {
   schema::TimeInForce time_in_force = schema::TimeInForce::NONE;
   bool post_only = false;
   std::uint32_t chain_quantity = 0;  // total for the chain, executed shares included
+  // A replacement keeps the mark of what it replaces. Not 0: that is to be marked short first, in the same packet of
+  // the wire, as an order of this total.
+  std::uint32_t mark_short_quantity = 0;
   std::uint64_t price = 0;
   ClientId client_id{};
 };
 
 // Columns: what of VenueEvent a kind fills beyond kind, token, exchange_ts_ns and answer_ts_ns.
-//   ACCEPTED         side quantity price symbol venue_order_id time_in_force live client_id
-//   REPLACED         replaced_token side quantity (open now) price symbol venue_order_id time_in_force live client_id
+//   ACCEPTED         side short_sale quantity price symbol venue_order_id time_in_force live client_id
+//   REPLACED         replaced_token, and as ACCEPTED: quantity is what is open now
 //   CANCELED         quantity (taken off) reason
 //   EXECUTED         quantity (this fill) price match_number liquidity
 //   BROKEN           match_number reason client_id
 //   REJECTED         reason client_id
 //   CANCEL_PENDING, CANCEL_REJECTED   nothing
 //   REPRIORITIZED    price venue_order_id
-//   MODIFIED         side quantity (open now)
+//   MODIFIED         side short_sale quantity (open now)
 //   RESTATED         reason
 struct VenueEvent {
   enum class Kind : std::uint8_t {
@@ -64,6 +67,7 @@ struct VenueEvent {
   Kind kind = Kind::ACCEPTED;
   schema::Side side = schema::Side::NONE;
   schema::TimeInForce time_in_force = schema::TimeInForce::NONE;
+  bool short_sale = false;
   bool live = true;       // false: accepted or replaced, and already dead
   bool replayed = false;  // of the replay after a login: told before, or of an earlier life
   std::uint8_t liquidity = 0;

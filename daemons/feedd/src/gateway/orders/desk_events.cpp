@@ -42,6 +42,7 @@ void OrderDesk::accepted(const VenueEvent& event) noexcept {
     order.state = OrderState::LIVE;
     order.venue_order_id = event.venue_order_id;
     order.price = event.price;
+    order.short_sale = event.short_sale;
     order.leaves = event.live ? event.quantity : 0;
     order.quantity = order.filled + event.quantity;
   });
@@ -72,6 +73,7 @@ void OrderDesk::replaced(const VenueEvent& event) noexcept {
     order.venue_order_id = event.venue_order_id;
     order.price = event.price;
     order.filled = filled;
+    order.short_sale = event.short_sale;
     order.leaves = event.live ? event.quantity : 0;
     order.quantity = filled + event.quantity;
   });
@@ -201,7 +203,10 @@ void OrderDesk::changed(const VenueEvent& event, UpdateKind kind) noexcept {
   const OrderPlace place = table_.by_token(event.token);
   if (place == NO_PLACE) return stats_.unattributed.add();
   change(place, [&event, kind](OpenOrder& order) {
-    if (kind == UpdateKind::MODIFIED) order.leaves = event.quantity;
+    if (kind == UpdateKind::MODIFIED) {
+      order.leaves = event.quantity;
+      order.short_sale = event.short_sale;
+    }
     if (kind == UpdateKind::REPRIORITIZED) {
       order.price = event.price;
       order.venue_order_id = event.venue_order_id;
@@ -262,6 +267,7 @@ OrderPlace OrderDesk::adopt(const VenueEvent& event, std::uint64_t filled) noexc
   order.filled = filled;
   order.leaves = event.quantity;
   order.side = event.side;
+  order.short_sale = event.short_sale;
   order.time_in_force = event.time_in_force;
   order.accepted = true;
   order.state = OrderState::LIVE;

@@ -65,7 +65,7 @@ RefusalReason OrderDesk::refers_well(const schema::OrderIntent& intent) const no
 }
 
 RefusalReason OrderDesk::prepare(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times) noexcept {
-  prepared_ = {intent.action(), NO_PLACE, NO_PLACE, times.gate_ns};
+  prepared_ = {intent.action(), NO_PLACE, NO_PLACE, times.gate_ns, false};
   if (intent.action() == IntentAction::CANCEL) {
     prepared_.place = table_.by_order_id(intent.order_id());
     return RefusalReason::NONE;
@@ -122,10 +122,10 @@ bool post_only(const OpenOrder& order) noexcept {
   return (static_cast<unsigned>(order.flags) & static_cast<unsigned>(schema::IntentFlags::POST_ONLY)) != 0;
 }
 
-// Long is what we own and have not offered yet.
-bool sells_short(const OpenOrder& order, const Account& account) noexcept {
-  const WideInt owned = static_cast<WideInt>(account.position) - account.open_sell_quantity;
-  return !order.buys() && owned < static_cast<WideInt>(order.quantity);
+// Long is what we own and have not offered yet; `own_offer` is what a replacement may take over.
+bool sells_short(const OpenOrder& order, std::uint64_t own_offer, const Account& account) noexcept {
+  const WideInt owned = static_cast<WideInt>(account.position) - account.open_sell_quantity + own_offer;
+  return !order.buys() && owned < static_cast<WideInt>(order.leaves);
 }
 
 }  // namespace
@@ -133,10 +133,10 @@ bool sells_short(const OpenOrder& order, const Account& account) noexcept {
 // In the table before it is on the wire: a session that breaks while sending leaves it there, unknown.
 void OrderDesk::prepare_new(const schema::OrderIntent& intent, Sender sender, const OrderTimes& times) noexcept {
   const AccountPlace account = accounts_.by_instrument(intent.instrument_id());
-  const OpenOrder order = order_of(intent, sender, times, account);
-  const bool short_sale = sells_short(order, accounts_.at(account));
+  OpenOrder order = order_of(intent, sender, times, account);
+  order.short_sale = sells_short(order, 0, accounts_.at(account));
   prepared_.place = add(order);
-  venue_->encode(VenueOrder{order.token, order.side, order.time_in_force, post_only(order), short_sale,
+  venue_->encode(VenueOrder{order.token, order.side, order.time_in_force, post_only(order), order.short_sale,
                             static_cast<std::uint32_t>(order.quantity), order.price, accounts_.at(account).symbol,
                             encode_client_id({order.queue_tag, order.order_id})});
 }
@@ -149,13 +149,23 @@ void OrderDesk::prepare_replace(const schema::OrderIntent& intent, const OrderTi
   order.filled = old.filled;
   order.quantity = old.filled + intent.quantity();
   order.partner = old_place;
+  order.short_sale = old.short_sale || sells_short(order, exposure(old_place), accounts_.at(old.account));
+  const std::uint64_t mark_quantity = order.short_sale && !old.short_sale ? old.quantity : 0;
   const OrderPlace place = add(order);
   change(old_place, [place](OpenOrder& changed) { changed.partner = place; });
   prepared_.place = place;
   prepared_.replaced = old_place;
-  venue_->encode(VenueReplace{old.token, order.token, order.time_in_force, post_only(order),
-                              static_cast<std::uint32_t>(order.quantity), order.price,
-                              encode_client_id({order.queue_tag, order.order_id})});
+  VenueReplace message;
+  message.replaced_token = old.token;
+  message.token = order.token;
+  message.time_in_force = order.time_in_force;
+  message.post_only = post_only(order);
+  message.chain_quantity = static_cast<std::uint32_t>(order.quantity);
+  message.mark_short_quantity = static_cast<std::uint32_t>(mark_quantity);
+  message.price = order.price;
+  message.client_id = encode_client_id({order.queue_tag, order.order_id});
+  venue_->encode(message);
+  prepared_.marks_short = mark_quantity != 0;
 }
 
 RefusalReason OrderDesk::transmit_order(std::uint64_t send_ns, schema::OrderUpdate& out) noexcept {
@@ -165,6 +175,10 @@ RefusalReason OrderDesk::transmit_order(std::uint64_t send_ns, schema::OrderUpda
     return RefusalReason::SOCKET_FULL;
   }
   if (prepared_.replaced != NO_PLACE) {
+    if (prepared_.marks_short) {
+      table_.at(prepared_.replaced).short_sale = true;
+      bucket_.spend();  // two messages
+    }
     const std::uint32_t account = table_.at(prepared_.replaced).account;
     table_.publish(prepared_.replaced, accounts_.at(account).instrument_id, updates_.sequence());
   }

@@ -101,6 +101,7 @@ class OrderDesk final : public VenueListener {
     OrderPlace place = NO_PLACE;
     OrderPlace replaced = NO_PLACE;
     std::uint64_t gate_ns = 0;
+    bool marks_short = false;  // what is replaced, by the same packet
   };
 
   // order_desk.cpp: what we send

@@ -15,6 +15,8 @@ schema::Side side_of(char code, bool& unknown) noexcept {
   }
 }
 
+bool short_of(char code) noexcept { return code == 'T' || code == 'E'; }
+
 schema::TimeInForce lifetime_of(char code, bool& unknown) noexcept {
   switch (code) {
     case '0':
@@ -38,6 +40,7 @@ template <class Wire>
 void describe(const Wire& wire, OuchMessage& out) noexcept {
   out.event.token = wire.user_ref.value();
   out.event.side = side_of(wire.side, out.unknown_code);
+  out.event.short_sale = short_of(wire.side);
   out.event.quantity = wire.quantity.value();
   out.event.symbol = wire.symbol.raw;
   out.event.price = wire.price_e4.value();
@@ -107,6 +110,7 @@ void read(const ouch50::Modified& wire, OuchMessage& out) noexcept {
   out.event.kind = Kind::MODIFIED;
   out.event.token = wire.user_ref.value();
   out.event.side = side_of(wire.side, out.unknown_code);
+  out.event.short_sale = short_of(wire.side);
   out.event.quantity = wire.quantity.value();
 }
 

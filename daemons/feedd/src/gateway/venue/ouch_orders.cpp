@@ -47,8 +47,8 @@ Bytes finish(Packet& packet, std::size_t appendage_bytes, bool post_only) noexce
 }  // namespace
 
 OuchOrders::OuchOrders(const GatewayConfig& config) noexcept {
-  static_assert(alignof(decltype(enter_)) == 1 && sizeof enter_ == 3 + 47 + 9 && sizeof replace_ == 3 + 40 + 3);
-  static_assert(sizeof cancel_ == 12 && sizeof modify_ == 13 && sizeof query_ == 4);
+  static_assert(alignof(decltype(enter_)) == 1 && sizeof enter_ == 3 + 47 + 9 && sizeof requote_ == 13 + 3 + 40 + 3);
+  static_assert(sizeof cancel_ == 12 && sizeof requote_.modify == 13 && sizeof query_ == 4);
   enter_.message.display = VISIBLE;
   enter_.message.capacity = static_cast<char>(config.trades_as);
   enter_.message.intermarket_sweep = NO;
@@ -58,10 +58,11 @@ OuchOrders::OuchOrders(const GatewayConfig& config) noexcept {
     writer.add(ouch50::tag::FIRM, config.firm);
     firm_bytes_ = writer.bytes();
   }
-  replace_.message.display = VISIBLE;
-  replace_.message.intermarket_sweep = NO;
+  requote_.replace.message.display = VISIBLE;
+  requote_.replace.message.intermarket_sweep = NO;
   head_plain(cancel_);
-  head_plain(modify_);
+  head_plain(requote_.modify);
+  requote_.modify.message.side = SELL_SHORT;
   head_plain(query_);
 }
 
@@ -78,27 +79,24 @@ Bytes OuchOrders::enter(const VenueOrder& order) noexcept {
 }
 
 Bytes OuchOrders::replace(const VenueReplace& replace) noexcept {
-  ouch50::ReplaceOrder& message = replace_.message;
+  ouch50::ReplaceOrder& message = requote_.replace.message;
   message.original_user_ref.set(replace.replaced_token);
   message.user_ref.set(replace.token);
   message.quantity.set(replace.chain_quantity);
   message.price_e4.set(replace.price);
   message.time_in_force = lifetime_code(replace.time_in_force);
   message.client_order_id.raw = replace.client_id;
-  return finish(replace_, 0, replace.post_only);
+  const Bytes alone = finish(requote_.replace, 0, replace.post_only);
+  if (replace.mark_short_quantity == 0) return alone;
+  requote_.modify.message.user_ref.set(replace.replaced_token);
+  requote_.modify.message.quantity.set(replace.mark_short_quantity);
+  return {reinterpret_cast<const std::byte*>(&requote_), sizeof requote_.modify + alone.size()};
 }
 
 Bytes OuchOrders::cancel(std::uint32_t token, std::uint32_t chain_quantity) noexcept {
   cancel_.message.user_ref.set(token);
   cancel_.message.quantity.set(chain_quantity);
   return bytes_of(cancel_);
-}
-
-Bytes OuchOrders::modify(std::uint32_t token, char side, std::uint32_t chain_quantity) noexcept {
-  modify_.message.user_ref.set(token);
-  modify_.message.side = side;
-  modify_.message.quantity.set(chain_quantity);
-  return bytes_of(modify_);
 }
 
 Bytes OuchOrders::account_query() const noexcept { return bytes_of(query_); }

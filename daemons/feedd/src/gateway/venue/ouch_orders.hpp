@@ -17,11 +17,10 @@ class OuchOrders {
 
   // Views that hold until the next call of the same kind.
   [[nodiscard]] Bytes enter(const VenueOrder& order) noexcept;
+  // With a modify before it where what is replaced is to be marked short.
   [[nodiscard]] Bytes replace(const VenueReplace& replace) noexcept;
   // Down to `chain_quantity` in total, executed shares included; 0 = the whole of it.
   [[nodiscard]] Bytes cancel(std::uint32_t token, std::uint32_t chain_quantity) noexcept;
-  // Only S to T or E, and T from E: `side` is OUCH's code.
-  [[nodiscard]] Bytes modify(std::uint32_t token, char side, std::uint32_t chain_quantity) noexcept;
   [[nodiscard]] Bytes account_query() const noexcept;
 
  private:
@@ -39,11 +38,14 @@ class OuchOrders {
     soup::PacketHeader header;
     Message message;
   };
+  struct Requote {
+    PlainPacket<ouch50::ModifyOrder> modify;
+    Packet<ouch50::ReplaceOrder, POST_ONLY_BYTES> replace;
+  };
 
   Packet<ouch50::EnterOrder, FIRM_BYTES + POST_ONLY_BYTES> enter_{};
-  Packet<ouch50::ReplaceOrder, POST_ONLY_BYTES> replace_{};
+  Requote requote_{};
   PlainPacket<ouch50::CancelOrder> cancel_{};
-  PlainPacket<ouch50::ModifyOrder> modify_{};
   PlainPacket<ouch50::AccountQuery> query_{};
   std::size_t firm_bytes_ = 0;  // of enter_'s appendage, always there
 };

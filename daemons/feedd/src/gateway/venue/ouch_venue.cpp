@@ -19,17 +19,18 @@ unsigned OuchVenue::poll(std::uint64_t now_ns, VenueListener& listener) noexcept
 }
 
 void OuchVenue::encode(const VenueOrder& order) noexcept {
-  encoded_ = {VenueRequest::ENTER, orders_.enter(order), order.token};
+  encoded_ = {VenueRequest::ENTER, orders_.enter(order), order.token, false};
 }
 
 void OuchVenue::encode(const VenueReplace& replace) noexcept {
-  encoded_ = {VenueRequest::REPLACE, orders_.replace(replace), replace.token};
+  encoded_ = {VenueRequest::REPLACE, orders_.replace(replace), replace.token, replace.mark_short_quantity != 0};
 }
 
 SendResult OuchVenue::transmit(std::uint64_t now_ns) noexcept {
   if (!is_up()) return SendResult::NO_SESSION;
   const SendResult result = client_.send(encoded_.kind, encoded_.packet, now_ns);
   if (result != SendResult::WOULD_BLOCK) use_token(encoded_.token);
+  if (result == SendResult::SENT) stats_.sent[static_cast<std::size_t>(VenueRequest::MODIFY)].add(encoded_.marks_short);
   return result;
 }
 

@@ -46,6 +46,7 @@ class OuchVenue final : public Venue, private SoupSink {
     VenueRequest kind = VenueRequest::ENTER;
     Bytes packet;
     std::uint32_t token = 0;
+    bool marks_short = false;
   };
 
   void on_session(schema::VenueSession session) noexcept override;

@@ -14,7 +14,7 @@ std::string_view name_of(SessionBreak reason) noexcept {
 
 std::string_view name_of(VenueRequest request) noexcept {
   static constexpr std::array<std::string_view, VENUE_REQUESTS> NAMES = {
-      "enter", "replace", "cancel", "account_query", "login", "logout", "heartbeat"};
+      "enter", "replace", "modify", "cancel", "account_query", "login", "logout", "heartbeat"};
   return NAMES[static_cast<std::size_t>(request)];
 }
 

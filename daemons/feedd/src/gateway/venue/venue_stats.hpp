@@ -32,8 +32,8 @@ enum class SessionBreak : std::uint8_t {
 inline constexpr std::size_t SESSION_BREAKS = 15;
 [[nodiscard]] std::string_view name_of(SessionBreak reason) noexcept;
 
-enum class VenueRequest : std::uint8_t { ENTER, REPLACE, CANCEL, ACCOUNT_QUERY, LOGIN, LOGOUT, HEARTBEAT };
-inline constexpr std::size_t VENUE_REQUESTS = 7;
+enum class VenueRequest : std::uint8_t { ENTER, REPLACE, MODIFY, CANCEL, ACCOUNT_QUERY, LOGIN, LOGOUT, HEARTBEAT };
+inline constexpr std::size_t VENUE_REQUESTS = 8;
 [[nodiscard]] std::string_view name_of(VenueRequest request) noexcept;
 
 struct VenueStats {
