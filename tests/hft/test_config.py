@@ -59,6 +59,23 @@ def test_a_bad_braind_section_is_refused_by_key(text: str, replacement: str, key
     assert refusal.value.key == key
 
 
+@pytest.mark.parametrize(
+    ("mode", "venue", "good"),
+    [
+        ("paper", "127.0.0.1:9000", True), ("paper", "127.9.9.9:9000", True), ("paper", "10.0.0.1:9000", False),
+        ("paper", "128.0.0.1:9000", False), ("live", "10.0.0.1:9000", True), ("observe", "10.0.0.1:9000", True),
+    ],
+)  # fmt: skip
+def test_only_a_venue_on_this_machine_is_a_paper_venue(mode: str, venue: str, good: bool) -> None:
+    text = f'[run]\nmode = "{mode}"\n{FEED}[feedd.gateway]\nvenue = "{venue}"\n'
+    if good:
+        assert parse(text).run.mode == mode
+        return
+    with pytest.raises(ConfigError) as refusal:
+        parse(text)
+    assert (refusal.value.key, venue in refusal.value.problem) == ("run.mode", True)
+
+
 def test_the_command_says_which_key_is_wrong_and_ends_with_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

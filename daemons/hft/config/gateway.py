@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from msgspec import Meta, Struct
 
 from hft.config.checks import check_absolute, check_endpoint, check_power_of_two
 from hft.config.errors import ConfigError
+from hft.config.machine import Run
 
 
 class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,3 +54,14 @@ def check_gateway(gateway: Gateway) -> None:
         )
     if gateway.positions_file:
         check_absolute("feedd.gateway.positions_file", gateway.positions_file)
+
+
+def check_mode(run: Run, gateway: Gateway) -> None:
+    """A suite in mode "paper" arms itself, so its venue is a paper one: on this machine."""
+    address = gateway.venue.partition(":")[0]
+    if run.mode == "paper" and address and not ipaddress.IPv4Address(address).is_loopback:
+        raise ConfigError(
+            "run.mode",
+            f'"paper" arms itself, so its venue is on this machine (127.…); with feedd.gateway.venue {gateway.venue}'
+            ' it is "live"',
+        )

@@ -14,7 +14,7 @@ from hft.config.braind import Braind, check_braind
 from hft.config.checks import check_power_of_two
 from hft.config.errors import ConfigError
 from hft.config.feed import Capacity, Feed, check_feed
-from hft.config.gateway import Gateway, check_gateway
+from hft.config.gateway import Gateway, check_gateway, check_mode
 from hft.config.host import Host, check_host
 from hft.config.machine import Cores, Run, check_cores, check_run
 from hft.config.risk import InstrumentRisk, Risk, check_risk
@@ -66,6 +66,7 @@ def parse(text: str) -> Config:
     check_power_of_two("feedd.capacity.updates_ring_records", config.feedd.capacity.updates_ring_records)
     check_feed(config.feedd.feed)
     check_gateway(config.feedd.gateway)
+    check_mode(config.run, config.feedd.gateway)
     check_risk(config.risk, config.feedd.gateway)
     check_watchd(config.watchd, config.run)
     if config.braind is not None:
