@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from braind.brain import Brain, OwnLimits
@@ -14,6 +13,7 @@ from braind.checkpoint import state_arrays
 from braind.controls import NO_CONTROLS
 from braind.features.state import FeatureState
 from braind.identity import Identity, identify
+from braind.model import libtorch
 from braind.model.inference import NativeModel
 from braind.model.package import load
 from braind.policy import find_strategy
@@ -35,9 +35,9 @@ def assemble(
     controls: NDArray[np.uint64] = NO_CONTROLS,
 ) -> Assembled:
     """Compiles nothing yet but the model's call. Raises StrategyError, PackageError, ModelError."""
-    torch.set_num_threads(1)
+    libtorch.use_one_thread()
     strategy_class = find_strategy(braind.strategy)
-    manifest, binary = load(Path(braind.model), strategy_class.features, str(torch.__version__))
+    manifest, binary = load(Path(braind.model), strategy_class.features, libtorch.version())
     strategy = strategy_class(braind, manifest)
     brain = Brain(
         FeatureState.unresolved(len(braind.symbols), instruments_max),

@@ -17,11 +17,10 @@ import llvmlite  # type: ignore[import-untyped]
 import msgspec
 import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from braind.features.registry import feature_hash
-from braind.model import isa
+from braind.model import isa, libtorch
 from braind.model.package import Manifest
 from braind.policy import Strategy
 from hft import _native
@@ -128,7 +127,7 @@ def identify(
             "numpy": np.__version__,
             "numba": numba.__version__,
             "llvmlite": llvmlite.__version__,
-            "torch": str(torch.__version__),
+            "torch": libtorch.version(),
             "libc": " ".join(platform.libc_ver()),
         },
         machine=f"{isa.native().machine}: {' '.join(isa.native().flags)}",

@@ -34,6 +34,7 @@ from braind.loop import Loop, Outlets, Report
 from braind.memory import collapse_private_memory
 from braind.metrics import Metrics
 from braind.model.inference import ModelError
+from braind.model.libtorch import LibtorchError
 from braind.model.package import PackageError
 from braind.pin import Pin
 from braind.policy import StrategyError
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(log, EXIT_ALREADY_RUNNING, error)
     except (ConfigError, PackageError, StrategyError) as error:
         return _refuse(log, EXIT_BAD_CONFIG, error)
-    except (RegionError, ModelError, OSError) as error:
+    except (RegionError, ModelError, LibtorchError, OSError) as error:
         return _refuse(log, EXIT_SYSTEM, error)
 
 

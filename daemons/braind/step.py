@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from braind.compiled import compiled, compiled_uncached, int64
+from braind.compiled import compiled, compiled_over, int64
 from braind.controls import FENCE_EPOCH, PROGRESS
 from braind.counts import (
     Count,
@@ -235,7 +235,7 @@ Decide = Callable[[int, int, Any, Any], int]
 def make_ask(policy: Policy) -> Callable[..., int]:
     """The policy asked, bound to one strategy."""
 
-    @compiled_uncached
+    @compiled_over(policy)
     def ask(now_ns: int, slot: int, ready: bool, scratch: Any, bound: Any) -> int:
         actions = scratch.actions
         for k in range(actions.shape[0]):
@@ -262,7 +262,7 @@ def make_decide(infer: Infer, policy: Policy) -> Decide:
     """Features → model → policy for one decision, bound to one model and one strategy."""
     ask = make_ask(policy)
 
-    @compiled_uncached
+    @compiled_over(infer, ask)
     def decide(now_ns: int, slot: int, scratch: Any, bound: Any) -> int:
         counts = bound.counts
         if not all_finite(scratch.rows[0]):
@@ -285,7 +285,7 @@ def make_withdraw(policy: Policy) -> Callable[..., None]:
     """The policy asked where there is nothing to decide on, but orders of ours rest."""
     ask = make_ask(policy)
 
-    @compiled_uncached
+    @compiled_over(ask)
     def withdraw(
         producer: int, market_generation: int, slot: int, gate: Any, scratch: Any, bound: Any
     ) -> None:
@@ -311,7 +311,7 @@ def make_act(infer: Infer, policy: Policy) -> Act:
     """What follows a decision point: hold back, or decide, and emit."""
     decide, withdraw = make_decide(infer, policy), make_withdraw(policy)
 
-    @compiled_uncached
+    @compiled_over(decide, withdraw)
     def act(
         producer: int, market_generation: int, taken_ns: int, state: Any, gate: Any, scratch: Any, bound: Any
     ) -> None:
@@ -364,7 +364,7 @@ def poll(ring: int, records: Any, state: Any, gate: Any, scratch: Any, bound: An
 def make_step(act: Act) -> Callable[..., int]:
     """The loop's compiled body; brain.Brain holds its arguments together."""
 
-    @compiled_uncached
+    @compiled_over(act)
     def step(
         ring: int, updates: int, producer: int, records: Any, market_generation: int,
         state: Any, gate: Any, scratch: Any, bound: Any, polls_max: int, records_max: int,

@@ -43,11 +43,11 @@ class NativeFunction:
 
     def __init__(self, name: str, result: Any, *arguments: Any, address: int = 0) -> None:
         """One of the extension's functions by name, or any other C function at `address`."""
-        symbol = f"hft_{name}"
+        self.symbol = f"hft_{name}"
         address = address or _ADDRESSES[name]
-        binding.add_symbol(symbol, address)
+        binding.add_symbol(self.symbol, address)
         self.__name__ = name
-        self.numba_type = types.ExternalFunction(symbol, result(*arguments))
+        self.numba_type = types.ExternalFunction(self.symbol, result(*arguments))
         self._call = ctypes.CFUNCTYPE(_CTYPES[result], *(_CTYPES[a] for a in arguments))(address)
 
     def __call__(self, *arguments: int) -> int:

@@ -13,15 +13,14 @@ import itertools
 import os
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numba import types
 from numpy.typing import NDArray
 
-from braind.compiled import compiled_uncached, int64
+from braind.compiled import compiled_over, int64
+from braind.model import libtorch
 from hft.compiled import NativeFunction, monotonic_ns
 
 OUTPUTS = 3
@@ -34,10 +33,6 @@ _numbers = itertools.count()
 
 class ModelError(Exception):
     """The compiled library can not be loaded or did not make a model."""
-
-
-def _torch_library() -> ctypes.CDLL:
-    return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
 
 
 def _address(library: ctypes.CDLL, name: str) -> int:
@@ -86,7 +81,7 @@ class NativeModel:
         row, out = np.zeros((1, self.inputs), np.float32), np.empty(OUTPUTS, np.float32)
         infer = self.infer
 
-        @compiled_uncached
+        @compiled_over(infer)
         def repeat(handles: Any, shape: Any, row: Any, out: Any, runs: int) -> int:
             start: int = int64(monotonic_ns())
             for _ in range(runs):
@@ -103,6 +98,7 @@ def _load_library(pt2: bytes) -> ctypes.CDLL:
         if len(libraries) != 1:
             raise ModelError(f"expected one compiled library in the package, found {libraries}")
         code = archive.read(libraries[0])
+    libtorch.library()  # in memory, so that the model finds it by its name
     # Stays open for the life of the process: dlopen knows a library by its path, and the next one under a
     # number that is free again would be taken for this one.
     descriptor = os.memfd_create("hft-model", os.MFD_CLOEXEC)
@@ -118,20 +114,22 @@ def _load_library(pt2: bytes) -> ctypes.CDLL:
 def _make_infer(library: ctypes.CDLL) -> Infer:
     """Compiles the call of this one library: all models export the same names, so the symbol is numbered."""
     i64, u64, i32 = types.int64, types.uint64, types.int32
-    libtorch = _torch_library()
-    float32, cpu = libtorch.aoti_torch_dtype_float32(), libtorch.aoti_torch_device_type_cpu()
+    torch = libtorch.library()
+    float32, cpu = torch.aoti_torch_dtype_float32(), torch.aoti_torch_device_type_cpu()
     run = _function(
         library, "AOTInductorModelContainerRunSingleThreaded", u64, u64, i64, u64, i64, u64, u64,
         symbol=f"model_run_{next(_numbers)}",
     )  # fmt: skip
     tensor = _function(
-        libtorch, "aoti_torch_create_tensor_from_blob", u64, i64, u64, u64, i64, i32, i32, i32, u64
+        torch, "aoti_torch_create_tensor_from_blob", u64, i64, u64, u64, i64, i32, i32, i32, u64
     )
-    data_pointer = _function(libtorch, "aoti_torch_get_data_ptr", u64, u64)
-    delete = _function(libtorch, "aoti_torch_delete_tensor_object", u64)
+    data_pointer = _function(torch, "aoti_torch_get_data_ptr", u64, u64)
+    delete = _function(torch, "aoti_torch_delete_tensor_object", u64)
     copy = NativeFunction("memcpy", u64, u64, u64, i64, address=_address(ctypes.CDLL(None), "memcpy"))
 
-    @compiled_uncached
+    @compiled_over(
+        run, tensor, data_pointer, delete, copy, f"float32 {float32}", f"cpu {cpu}", libtorch.version()
+    )
     def infer(handles: Any, shape: Any, row: Any, scores: Any) -> int:
         at, sizes = handles.ctypes.data, shape.ctypes.data
         if tensor(row.ctypes.data, 2, sizes, sizes + 16, 0, float32, cpu, 0, at) != 0:

@@ -161,7 +161,7 @@ def _passes(
         else:
             if now >= next_status:
                 next_status = now + STATUS_INTERVAL_S
-                notifier.notify("STATUS=" + _status(recorder, limits))
+                notifier.notify("WATCHDOG=1\nSTATUS=" + _status(recorder, limits))  # after a pass to its end
             next_pass = now + PASS_INTERVAL_S
             while not (stopped() or recorder.pressed()) and time.monotonic() < next_pass:
                 time.sleep(LOOK_INTERVAL_S)

@@ -52,17 +52,17 @@ def serve(address: str, port: int, registry: CollectorRegistry, log: structlog.s
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    notifier = sdnotify.SystemdNotifier()
     try:
-        server = MetricsServer(address, port, registry)
+        server = MetricsServer(address, port, registry, lambda: notifier.notify("WATCHDOG=1"))
     except OSError as error:
         return _refuse(log, EXIT_SYSTEM, f"can not listen on {address}:{port}: {error.strerror}")
-    notifier = sdnotify.SystemdNotifier()
     with server:
         where = f"{address}:{server.server_port}"
+        log.info("started", pid=os.getpid(), listen=where)
+        notifier.notify(f"READY=1\nSTATUS=serving http://{where}/metrics")  # it listens since it was made
         thread = threading.Thread(target=server.serve_forever, name="hft-exporter-http")
         thread.start()
-        log.info("started", pid=os.getpid(), listen=where)
-        notifier.notify(f"READY=1\nSTATUS=serving http://{where}/metrics")
         stop.wait()
         notifier.notify("STOPPING=1")
         server.shutdown()

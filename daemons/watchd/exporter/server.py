@@ -1,5 +1,7 @@
 """HTTP for one purpose: GET /metrics. A thread per request, as many as CLIENTS_MAX at once, each with a time-out.
 
+`able` is told once in a while that the next request would be taken: not while every thread is busy.
+
 `/` is a page with the link that people expect of an exporter; anything else is 404. Nothing is looked up in DNS.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -16,6 +19,7 @@ from prometheus_client.registry import CollectorRegistry
 
 CLIENTS_MAX: Final = 16
 CLIENT_TIMEOUT_S: Final = 5.0
+ABLE_INTERVAL_S: Final = 5.0
 _PAGE = b'<html><head><title>hft exporter</title></head><body><a href="/metrics">metrics</a></body></html>\n'
 
 
@@ -25,8 +29,11 @@ class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: str, port: int, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, address: str, port: int, registry: CollectorRegistry, able: Callable[[], object]
+    ) -> None:
         self._slots = threading.BoundedSemaphore(CLIENTS_MAX)
+        self._able, self._next_able_s = able, 0.0
         super().__init__((address, port), _Handler)
         self.set_app(_application(registry))
 
@@ -39,6 +46,14 @@ class MetricsServer(socketserver.ThreadingMixIn, WSGIServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  the parent's signature
         """Closes what comes while CLIENTS_MAX are being served: Prometheus counts that as a failed scrape."""
         return self._slots.acquire(blocking=False)
+
+    def service_actions(self) -> None:
+        """Each round of `serve_forever`."""
+        if time.monotonic() < self._next_able_s or not self._slots.acquire(blocking=False):
+            return
+        self._slots.release()
+        self._next_able_s = time.monotonic() + ABLE_INTERVAL_S
+        self._able()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         try:

@@ -148,7 +148,9 @@ class FakeHost:
         self.write("sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]")
         pages = str(pool_pages(self.config))
         self.write("sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", pages)
-        self.write("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", pages)
+        self.write("sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages", pages)
+        for name in ("nr_hugepages", "free_hugepages"):
+            self.write(f"sys/kernel/mm/hugepages/hugepages-2048kB/{name}", pages)
         self.write(
             "proc/mounts",
             "/dev/sda1 / ext4 rw 0 0\nhugetlbfs /dev/hugepages hugetlbfs rw,pagesize=1024M 0 0\n"
@@ -193,6 +195,7 @@ class FakeHost:
         self.thread(700, "feedd", 2)
         self.thread(701, "braind", 4)
         self.thread(702, "watchd", 1, policy=1)
+        self.thread(703, "phc2sys", 0)
         for pid in (700, 701):
             self.write(
                 f"proc/{pid}/limits",

@@ -14,6 +14,7 @@ from hft.config import parse
 from hft.host.doctor.check import Severity, State
 from hft.host.doctor.checks import CHECKS
 from hft.host.doctor.examine import unfit
+from hft.host.render.files import MARK
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "TUNING.md"
 MOUNT = "/dev/hugepages/hft"
@@ -73,6 +74,7 @@ def keep_latency(microseconds: int) -> Spoil:
     return spoil
 
 
+FREE_PAGES = "sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages"
 # (check, what is spoilt, what must be shown as current)
 FAILURES: list[tuple[str, Spoil, str]] = [
     ("host_profile", configure("[host]", '[host]\nprofile = "untuned"'), "untuned"),
@@ -96,11 +98,13 @@ FAILURES: list[tuple[str, Spoil, str]] = [
     ("memory_swap", write("proc/swaps", "Filename Type\n/swapfile file 8 0 -2"), "/swapfile"),
     ("memory_transparent_huge_pages", write("sys/kernel/mm/transparent_hugepage/enabled", "[always] never"), "always"),
     ("memory_huge_pages", write("sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "9"), "9"),
+    ("memory_huge_pages", write(FREE_PAGES, "1"), "in use by others"),
     ("memory_mount", replace("proc/mounts", "pagesize=2M", "pagesize=1024M"), "hugetlbfs, pagesize=1024M"),
     ("memory_mount", write("proc/mounts", f"tmpfs /dev tmpfs rw 0 0\nh {MOUNT}x hugetlbfs pagesize=2M 0 0"), "tmpfs"),
     ("clock_source", write("sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet"), "hpet"),
     ("clock_offset", replace("commands/pmc -u -b 0 GET TIME_STATUS_NP", "-37", "2000000"), "2000.0 µs off"),
     ("clock_offset", replace("commands/pmc -u -b 0 GET TIME_STATUS_NP", "true", "false"), "no grandmaster"),
+    ("clock_offset", lambda host: host.remove("proc/703"), "nothing sets the system's clock by the NIC's"),
     ("irq_cores", write("proc/irq/41/effective_affinity_list", "3"), f"41 ({NIC}-rx-0) on 3"),
     ("nic_up", write(f"sys/class/net/{NIC}/operstate", "down"), f"{NIC} down"),
     ("nic_up", lambda host: host.remove(f"sys/class/net/{NIC}"), f"{NIC} absent"),
@@ -129,6 +133,7 @@ FAILURES: list[tuple[str, Spoil, str]] = [
     ("files_regions", give("feedd/market.ring", 902), "feedd/market.ring is user 902's, its directory 901's"),
     ("files_rendered", replace(GRUB, "nohz_full=2-4", "nohz_full=2-3"), GRUB),
     ("files_rendered", lambda host: host.remove("etc/sysctl.d/60-hft.conf"), "etc/sysctl.d/60-hft.conf"),
+    ("files_rendered", write("etc/hft/nic/eth7.env", f"# {MARK}"), "etc/hft/nic/eth7.env of an earlier plan"),
     ("files_shipped", write(f"usr/{UNIT}", "[Service]\nNice=0"), "hft-feedd.service changed"),
     ("files_shipped", write("etc/systemd/system/hft-feedd.service", "[Service]"), "hft-feedd.service replaces it"),
     ("files_shipped", mask, "hft-feedd.service replaces it"),
@@ -178,7 +183,7 @@ NEVER_HIDDEN = {
 
 def test_a_host_that_is_as_planned_passes_every_check_that_the_plan_asks_for(host: FakeHost) -> None:
     others = {id_: (r.state, r.current) for id_, r in host.results().items() if r.state is not State.PASSED}
-    assert others == {"irq_balance": (State.NOT_ASKED, "not part of this plan")}
+    assert others == dict.fromkeys(("irq_balance", "nic_flows"), (State.NOT_ASKED, "not part of this plan"))
     assert unfit(list(host.results().values()), strict=True) == []
 
 
@@ -208,8 +213,8 @@ def test_what_can_not_be_seen_is_said_to_be_so_and_never_passed(
 
 def test_every_check_is_seen_to_fail_and_to_be_hidden() -> None:
     ids = {check.id for check in CHECKS}
-    assert {check for check, *_ in FAILURES} == ids - {"irq_balance"}  # below
-    assert {check for check, _ in HIDDEN} == ids - NEVER_HIDDEN
+    assert {check for check, *_ in FAILURES} == ids - {"irq_balance", "nic_flows"}  # below
+    assert {check for check, _ in HIDDEN} == ids - NEVER_HIDDEN - {"nic_flows"}
 
 
 def test_every_check_says_why_where_to_read_and_what_would_help() -> None:
@@ -317,6 +322,32 @@ def test_a_sysctl_that_this_kernel_does_not_have_is_no_difference(host: FakeHost
     host.remove("proc/sys/kernel/numa_balancing")
     host.write("proc/sys/net/core/rmem_max", "67108864")  # more than asked for
     assert host.result("kernel_sysctls").state is State.PASSED
+
+
+STEERED = (
+    "4 RX rings available\nTotal 1 rules\n\nFilter: 1022\n\tRule Type: UDP over IPv4\n"
+    "\tSrc IP addr: 0.0.0.0 mask: 255.255.255.255\n\tDest IP addr: 233.54.12.111 mask: 0.0.0.0\n"
+    "\tTOS: 0x0 mask: 0xff\n\tSrc port: 0 mask: 0xffff\n\tDest port: 26477 mask: 0x0\n"
+    "\tAction: Direct to queue 3\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "current"),
+    [
+        (STEERED, "so"),
+        ("4 RX rings available\nTotal 0 rules\n", f"{NIC}: udp4 dst-ip 233.54.12.111 dst-port 26477 is not"),
+        (STEERED.replace("queue 3", "queue 1"), f"{NIC}: udp4 dst-ip 233.54.12.111 dst-port 26477 is not"),
+        (STEERED.replace("26477", "26400"), f"{NIC}: udp4 dst-ip 233.54.12.111 dst-port 26477 is not"),
+    ],
+)
+def test_feed_and_venue_are_steered_where_a_nic_has_queues(host: FakeHost, said: str, current: str) -> None:
+    assert host.result("nic_flows").state is State.NOT_ASKED, "one queue"
+    config = parse(CONFIG.replace("[host]", "[host]\nnic_queues = 4"))
+    assert host.results(config)["nic_flows"].state is State.HIDDEN, "ethtool says nothing"
+    host.write(f"commands/ethtool -u {NIC}", said)
+    result = host.results(config)["nic_flows"]
+    assert (result.current, result.state) == (current, State.PASSED if current == "so" else State.FAILED)
 
 
 def test_what_is_fixed_in_a_nic_is_no_difference(host: FakeHost) -> None:

@@ -39,7 +39,7 @@ def proc(tmp_path: Path) -> Path:
 
 
 def script(name: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    surroundings = {"PATH": os.environ["PATH"], **variables}
+    surroundings = {"PATH": os.environ["PATH"]} | variables
     return subprocess.run(
         [SCRIPTS / name, *words], capture_output=True, text=True, check=False, env=surroundings, timeout=30
     )
@@ -65,6 +65,7 @@ def ethtool(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(
         f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n'
+        'case "$*" in *dst-port*) echo "Added rule with ID 1022";; *src-port*) echo "Added rule with ID 7";; esac\n'
         'case "$*" in *ntuple*) echo "Cannot change ntuple" >&2; exit 1;; '
         '-G*) echo "rx unmodified, ignoring" >&2; exit 80;; esac\n'
     )
@@ -97,6 +98,35 @@ def test_every_setting_of_a_nic_is_set_by_itself_and_its_interrupts_are_moved(
     assert ran.stderr == f"{NIC}: ntuple on refused: Cannot change ntuple\n"
     assert (proc / "irq/42/smp_affinity_list").read_text() == "0,5-9,13-15\n"
     assert (proc / "irq/41/smp_affinity_list").read_text() == "0-15\n"
+
+
+def test_feed_and_venue_get_a_queue_and_the_rules_of_the_last_run_go_first(
+    tmp_path: Path, ethtool: Path
+) -> None:
+    (tmp_path / f"sys/class/net/{NIC}").mkdir(parents=True)
+    venue = '[feedd.gateway]\nvenue = "10.1.2.3:26400"\n[feedd.feed]'
+    text = CONFIG.replace("[host]", "[host]\nnic_queues = 4").replace("[feedd.feed]", venue)
+
+    def asked(text: str) -> list[str]:
+        (tmp_path / "asked").write_text("")
+        ran = script(
+            "nic", NIC, **environment(nic_env(parse(text), "f")), PATH=f"{ethtool.parent}:{os.environ['PATH']}",
+            HFT_SYS=str(tmp_path / "sys"), HFT_RUN=str(tmp_path),
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        lines = (tmp_path / "asked").read_text().splitlines()
+        return [line for line in lines if line[:2] in ("-L", "-X", "-U")]
+
+    spread = [
+        f"-L {NIC} combined 4", f"-X {NIC} equal 3",
+        f"-U {NIC} flow-type udp4 dst-ip 233.54.12.111 dst-port 26477 action 3",
+        f"-U {NIC} flow-type tcp4 src-ip 10.1.2.3 src-port 26400 action 3",
+    ]  # fmt: skip
+    undone = [f"-U {NIC} delete 1022", f"-U {NIC} delete 7", f"-X {NIC} default"]
+    assert asked(text) == spread
+    assert asked(text) == undone + spread
+    assert asked(CONFIG) == [*undone, f"-L {NIC} combined 1"]
+    assert asked(CONFIG) == [f"-L {NIC} combined 1"]
 
 
 def test_a_nic_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_it_says_what_it_will_do_records_and_ends_when_told(run, record):
     recording = record("--max-bytes", "1G", "--when-full", "stop").ready()
     run.publish(5000)
     recording.wait_for('recorder_records_total{stream="market"}', 5000)
+    wait_until(lambda: "WATCHDOG=1" in recording.said(), "it says that it is alive")
     run.publish(100)
     code, log = recording.end()
     assert code == 0

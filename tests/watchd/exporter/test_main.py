@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from exporter_harness import Exporter, Suite, check_metrics, run_exporter, series, wait_until
+from prometheus_client.registry import CollectorRegistry
 
-from watchd.exporter.server import CLIENTS_MAX
+from watchd.exporter import server
 
 Make = Callable[..., Exporter]
 
@@ -45,10 +46,35 @@ def test_systemd_hears_that_it_is_ready_only_when_it_answers(
             ready = systemd.recv(4096).decode().splitlines()
             assert ready == ["READY=1", f"STATUS=serving http://127.0.0.1:{exporter.port}/metrics"]
             assert exporter.get()[0] == 200
+            assert systemd.recv(4096) == b"WATCHDOG=1"
             assert exporter.stop() == 0
             assert systemd.recv(4096) == b"STOPPING=1"
         finally:
             exporter.kill()
+
+
+def test_one_that_can_take_no_request_is_not_called_alive(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ABLE_INTERVAL_S", 0.0)
+    told: list[float] = []
+    http = server.MetricsServer("127.0.0.1", 0, CollectorRegistry(), lambda: told.append(time.monotonic()))
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+    with http:
+        thread.start()
+        try:
+            wait_until(lambda: bool(told), "it is alive")
+            clients = [
+                socket.create_connection(("127.0.0.1", http.server_port)) for _ in range(server.CLIENTS_MAX)
+            ]
+            wait_until(lambda: time.monotonic() - told[-1] > 0.5, "nobody is told while all are busy")
+            for client in clients:
+                client.close()
+            count = len(told)
+            wait_until(lambda: len(told) > count, "it is alive again")
+        finally:
+            http.shutdown()
+            thread.join()
 
 
 def listening(pid: int) -> list[tuple[str, int]]:
@@ -151,17 +177,18 @@ def test_clients_that_say_nothing_are_bounded_and_do_not_keep_others_out(
 ) -> None:
     exporter = make_exporter(suite.config)
     silent = [
-        socket.create_connection(("127.0.0.1", exporter.port), timeout=60) for _ in range(CLIENTS_MAX - 1)
+        socket.create_connection(("127.0.0.1", exporter.port), timeout=60)
+        for _ in range(server.CLIENTS_MAX - 1)
     ]
     assert exporter.process is not None
     tasks = Path(f"/proc/{exporter.process.pid}/task")
-    wait_until(lambda: len(list(tasks.iterdir())) >= CLIENTS_MAX, "a thread for each silent client")
+    wait_until(lambda: len(list(tasks.iterdir())) >= server.CLIENTS_MAX, "a thread for each silent client")
     assert exporter.get()[0] == 200  # the one place that is left
     more = [socket.create_connection(("127.0.0.1", exporter.port), timeout=1) for _ in range(5)]
     assert sum(closed_at_once(client) for client in more) >= 4
-    assert len(list(tasks.iterdir())) <= CLIENTS_MAX + 3
+    assert len(list(tasks.iterdir())) <= server.CLIENTS_MAX + 3
     assert silent[0].recv(1) == b""  # given up at its time-out
-    wait_until(lambda: len(list(tasks.iterdir())) < CLIENTS_MAX, "their threads end")
+    wait_until(lambda: len(list(tasks.iterdir())) < server.CLIENTS_MAX, "their threads end")
     assert exporter.get()[0] == 200
     for client in (*silent, *more):
         client.close()

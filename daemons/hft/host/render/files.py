@@ -13,6 +13,8 @@ GRUB = "etc/default/grub.d/60-hft.cfg"
 SYSCTL = "etc/sysctl.d/60-hft.conf"
 TUNED = "etc/tuned/hft-variables.conf"
 HOST_ENV = "etc/hft/host.env"
+NICS = "etc/hft/nic"
+MARK = "by `hft tune render`"  # each of them says so
 
 
 def rendered(config: Config, source: str) -> dict[str, str]:
@@ -23,7 +25,7 @@ def rendered(config: Config, source: str) -> dict[str, str]:
         files[GRUB] = grub(config, source)
     if config.host.profile == "isolated":
         files[TUNED] = tuned_variables(config, source)
-    files |= {f"etc/hft/nic/{name}.env": nic_env(config, source) for name in config.host.interfaces}
+    files |= {f"{NICS}/{name}.env": nic_env(config, source) for name in config.host.interfaces}
     return dict(sorted(files.items()))
 
 

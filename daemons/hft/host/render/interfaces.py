@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hft.config import Config
+from hft.host.render.flows import own_queue, steered_flows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +52,11 @@ def nic_env(config: Config, source: str) -> str:
     for setting in nic_settings(config):
         words = " ".join(f"{name} {value}" for name, value in setting.wanted.items())
         lines += [f"# {setting.set_option}: {setting.reason}", f'{setting.variable}="{words}"']
+    if (queue := own_queue(config)) is not None:
+        rules = ";".join(f"flow-type {flow} action {queue}" for flow in steered_flows(config))
+        lines += [
+            f"# -X, -U: queue {queue} is for feed and venue, which wait behind nobody else's packets there",
+            f'HFT_NIC_SPREAD="{queue}"',
+            f'HFT_NIC_FLOWS="{rules}"',
+        ]
     return "\n".join(lines) + "\n"

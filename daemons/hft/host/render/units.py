@@ -7,6 +7,7 @@ from hft.host import cpulist
 from hft.host.places import CorePlan, core_plan
 
 NAME = "50-cores.conf"
+DROP_INS = "etc/systemd/system"
 CONTROL = ("hft-watchd", "hft-exporter", "hft-recorder")
 ELSEWHERE = ("system.slice", "user.slice", "machine.slice", "init.scope")
 _HEAD = """\
@@ -36,7 +37,7 @@ def drop_ins(config: Config, source: str) -> dict[str, str]:
     if config.host.profile == "isolated" and plan.isolated:
         files |= {unit: head + _elsewhere(unit, plan) for unit in ELSEWHERE}
         files["irqbalance.service"] = head + _irqbalance(plan)
-    return {f"etc/systemd/system/{unit}.d/{NAME}": text for unit, text in files.items()}
+    return {f"{DROP_INS}/{unit}.d/{NAME}": text for unit, text in files.items()}
 
 
 def _service(config: Config, plan: CorePlan, allowed: frozenset[int]) -> str:

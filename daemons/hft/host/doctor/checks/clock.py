@@ -10,6 +10,7 @@ from hft.host.doctor.subject import Subject
 from hft.host.tree import Hidden
 
 SOURCES = ("tsc", "arch_sys_counter")
+CARRIERS = ("phc2sys", "chronyd", "timemaster")
 
 
 def _source(subject: Subject) -> Verdict:
@@ -50,7 +51,20 @@ def _ptp(subject: Subject) -> tuple[float, str]:
     offset, present = re.search(r"master_offset\s+(-?\d+)", said), re.search(r"gmPresent\s+(\w+)", said)
     if not offset or not present:
         raise Hidden("pmc", "ptp4l did not answer")
-    return int(offset[1]) / 1000, "" if present[1] == "true" else "no grandmaster"
+    if present[1] != "true":
+        return 0.0, "no grandmaster"
+    return int(offset[1]) / 1000, "" if _carried_over(
+        subject
+    ) else "nothing sets the system's clock by the NIC's"
+
+
+def _carried_over(subject: Subject) -> bool:
+    """ptp4l sets a NIC's own clock where it has one; the system's is then another program's affair."""
+    stamping = (
+        "hardware-receive" in subject.tree.command("ethtool", "-T", name)
+        for name in subject.config.host.interfaces
+    )
+    return not any(stamping) or any(next(subject.running(name), None) is not None for name in CARRIERS)
 
 
 CHECKS = (

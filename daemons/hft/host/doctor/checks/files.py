@@ -6,10 +6,11 @@ import hashlib
 import stat
 
 from hft.host.doctor.check import Check, Severity, Verdict
-from hft.host.doctor.checks.fixes import UNITS
+from hft.host.doctor.checks.fixes import FILES
 from hft.host.doctor.subject import Subject
 from hft.host.memory import DIRECTORIES
-from hft.host.render.files import rendered
+from hft.host.render.files import GRUB, MARK, NICS, TUNED, rendered
+from hft.host.render.units import DROP_INS, NAME
 from hft.host.tree import Hidden
 
 VETO = "operator/veto"
@@ -60,8 +61,19 @@ def _rendered(subject: Subject) -> Verdict:
         for path, text in rendered(subject.config, "").items()
         if _settings(subject.tree.text_or(f"/{path}", "")) != _settings(text)
     ]
+    different += [f"{path} of an earlier plan" for path in _stale(subject)]
     more = f" and {len(different) - 3} more" if len(different) > 3 else ""
     return Verdict("as rendered from the plan", ", ".join(different[:3]) + more or "so", not different)
+
+
+def _stale(subject: Subject) -> list[str]:
+    """Rendered once, and not any more: another profile, fewer NICs. It is still in force."""
+    tree, now = subject.tree, rendered(subject.config, "")
+    names = [GRUB, TUNED, *(f"{NICS}/{name}" for name in tree.names_or_none(f"/{NICS}"))]
+    names += [
+        f"{DROP_INS}/{unit}/{NAME}" for unit in tree.names_or_none(f"/{DROP_INS}") if unit.endswith(".d")
+    ]
+    return [name for name in names if name not in now and MARK in tree.text_or(f"/{name}", "")]
 
 
 def _settings(text: str) -> list[str]:
@@ -107,7 +119,7 @@ CHECKS = (
         Severity.WARNING,
         "the plan has one home; a file that says otherwise is an old plan",
         _rendered,
-        UNITS,
+        FILES,
     ),
     Check(
         "files_shipped",

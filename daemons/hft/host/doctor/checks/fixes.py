@@ -7,6 +7,13 @@ from typing import Final
 RENDER: Final = 'tree=$(mktemp -d) && hft tune render --config {config} --output "$tree" && cp -r "$tree"/. /'
 KERNEL_COMMAND_LINE: Final = (RENDER, "update-grub", "echo 'reboot for the kernel command line'")
 UNITS: Final = (RENDER, "systemctl daemon-reload")
+# What an earlier plan had rendered and this one has not.
+_STALE: Final = (
+    "for file in $(grep -ls 'by .hft tune render' /etc/default/grub.d/60-hft.cfg /etc/tuned/hft-variables.conf"
+    " /etc/hft/nic/*.env /etc/systemd/system/*.d/50-cores.conf); do"
+    ' [ -e "$tree$file" ] || rm -v "$file"; done'
+)
+FILES: Final = (RENDER, _STALE, "systemctl daemon-reload", "if command -v update-grub; then update-grub; fi")
 TUNED_PROFILE: Final = "tuned-adm profile hft"
 TUNED: Final = (RENDER, TUNED_PROFILE)
 SYSCTL: Final = (RENDER, "sysctl --system")

@@ -7,10 +7,11 @@ import re
 from hft.host.doctor.check import Check, Severity, Verdict
 from hft.host.doctor.checks.fixes import TUNED
 from hft.host.doctor.subject import Subject
-from hft.host.pages import pool_pages
+from hft.host.memory import DIRECTORIES
+from hft.host.pages import PAGE_BYTES, pool_pages, region_pages
 from hft.host.tree import Hidden
 
-PAGES = "hugepages/hugepages-2048kB/nr_hugepages"
+PAGES = "hugepages/hugepages-2048kB"
 
 
 def _swap(subject: Subject) -> Verdict:
@@ -34,9 +35,26 @@ def _pool(subject: Subject) -> Verdict | None:
         return None
     wanted, node = pool_pages(subject.config), subject.config.host.numa_node
     directory = "/sys/kernel/mm" if node == -1 else f"/sys/devices/system/node/node{node}"
-    reserved = subject.tree.number(f"{directory}/{PAGES}")
+    reserved = subject.tree.number(f"{directory}/{PAGES}/nr_hugepages")
+    others = (
+        reserved - subject.tree.number(f"{directory}/{PAGES}/free_hugepages") - _pages_of_regions(subject)
+    )
     where = "" if node == -1 else f" on node {node}"
-    return Verdict(f"{wanted} pages of 2 MB{where}", str(reserved), reserved >= wanted)
+    # An old generation that somebody still maps is among them; the next one has to fit beside it.
+    fits = reserved - max(others, 0) >= region_pages(subject.config)
+    current = f"{reserved}" + (f", {others} of them in use by others" if others > 0 else "")
+    return Verdict(f"{wanted} pages of 2 MB{where}", current, reserved >= wanted and fits)
+
+
+def _pages_of_regions(subject: Subject) -> int:
+    """Huge pages of the regions that have a name."""
+    tree, run = subject.tree, subject.config.run.directory
+    sizes = [
+        tree.stat(f"{run}/{name}/{file}").st_size
+        for name in DIRECTORIES
+        for file in tree.names_or_none(f"{run}/{name}")
+    ]
+    return sum(-(-size // PAGE_BYTES) for size in sizes)
 
 
 def _mount(subject: Subject) -> Verdict | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hft.host.doctor.check import Check, Severity, Verdict
 from hft.host.doctor.checks.fixes import NIC
 from hft.host.doctor.subject import Subject
+from hft.host.render.flows import Flow, own_queue, steered_flows
 from hft.host.render.interfaces import nic_settings
 from hft.host.tree import Hidden
 
@@ -83,6 +84,30 @@ def _value(said: str, option: str) -> str | None:
     return found[1]
 
 
+def _flows(subject: Subject) -> Verdict | None:
+    names, queue = subject.config.host.interfaces, own_queue(subject.config)
+    if not names or queue is None:
+        return None
+    flows = steered_flows(subject.config)
+    astray = []
+    for name in names:
+        rules = subject.tree.command("ethtool", "-u", name).split("Filter:")
+        astray += [
+            f"{name}: {flow} is not" for flow in flows if not any(_steers(r, flow, queue) for r in rules)
+        ]
+    return Verdict(f"feed and venue to queue {queue}", ", ".join(astray) or "so", not astray)
+
+
+def _steers(rule: str, flow: Flow, queue: int) -> bool:
+    end = {"src": "Src", "dst": "Dest"}[flow.end]
+    wanted = (
+        f"Rule Type: {flow.protocol.upper()} over IPv4", f"{end} IP addr: {flow.address} mask: 0.0.0.0",
+        f"{end} port: {flow.port} mask: 0x0", f"Action: Direct to queue {queue}",
+    )  # fmt: skip
+    lines = {line.strip() for line in rule.splitlines()}
+    return all(line in lines for line in wanted)
+
+
 def _timestamps(subject: Subject) -> Verdict | None:
     names = subject.config.host.interfaces
     if not names or subject.config.host.clock != "ptp":
@@ -145,6 +170,14 @@ CHECKS = (
         Severity.WARNING,
         "GRO and LRO wait for the next packet of a flow",
         _set("HFT_NIC_OFFLOADS"),
+        NIC,
+    ),
+    Check(
+        "nic_flows",
+        "feed and venue have a queue of their own",
+        Severity.WARNING,
+        "in a queue that is shared their packets wait behind everybody else's",
+        _flows,
         NIC,
     ),
     Check(
