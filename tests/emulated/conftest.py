@@ -52,7 +52,7 @@ def machine(packages: list[Path]) -> Iterator[Machine]:
     """Booted with the rendered command line; nothing of the suite runs yet."""
     WORK.mkdir(parents=True, exist_ok=True)
     try:
-        laid_out = disk(packages, PLAN)
+        laid_out = disk(packages, PLAN, brain=os.environ["HFT_MACHINE"] == "full")
     except NotToBeHadError as error:
         pytest.skip(f"NOT TESTED: {error}")
     booted = Machine(laid_out, WORK)

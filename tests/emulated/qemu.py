@@ -16,7 +16,7 @@ from pathlib import Path
 from root import Disk
 
 CPUS = 4
-MEMORY_MB = 2048
+MEMORY_MB = 3072
 BOOT_S = 1800.0  # half a minute by itself, as long as it takes beside other work
 
 
@@ -48,7 +48,8 @@ class Machine:
             "-drive", f"file={disk.image},if=none,id=disk,format=raw,snapshot=on",
             # One queue: by default there is one a CPU, with an interrupt that only that CPU can have.
             "-device", "virtio-blk-pci,drive=disk,num-queues=1",
-            "-nic", "user,model=e1000e,restrict=on", "-device", "virtio-rng-pci",
+            "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net,addr=0x10",  # root.NIC
+            "-device", "virtio-rng-pci",
             "-device", "virtio-serial", "-chardev", f"socket,path={path},server=on,wait=off,id=agent",
             "-device", "virtserialport,chardev=agent,name=hft.machine",
         ]  # fmt: skip

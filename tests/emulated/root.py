@@ -13,6 +13,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from brain import ENVIRONMENT, lay_out_brain
+
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "machine"
 HERE = Path(__file__).resolve().parent
@@ -24,7 +26,9 @@ INSIDE = (
 IMAGE_BYTES = 6 << 30  # sparse
 # Emulated, Python takes a minute to start.
 PATIENCE = "[Service]\nTimeoutStartSec=900\nWatchdogSec=0\n"
-PATIENT = ("hft-watchd", "hft-preflight", "hft-feedd", "hft-hugepages")
+PATIENT = ("hft-watchd", "hft-preflight", "hft-feedd", "hft-braind", "hft-hugepages")
+NIC = "enp0s16"  # qemu.py puts it there
+NETWORK = f"[Match]\nName={NIC}\n[Network]\nAddress=10.0.2.15/24\nLinkLocalAddressing=no\n"
 GRUB = "etc/default/grub.d/60-hft.cfg"
 
 
@@ -46,10 +50,13 @@ class Disk:
     arguments: list[str]
 
 
-def disk(packages: list[Path], plan: Path) -> Disk:
-    """Made anew when a package, the plan or this folder changed. About 300 MB to download the first time."""
-    mark = hashlib.sha256()
-    for path in (*packages, plan, HERE / "agent.py", HERE / "root.py"):
+def disk(packages: list[Path], plan: Path, *, brain: bool) -> Disk:
+    """Made anew when a package, the plan or this folder changed. About 300 MB to download the first time.
+
+    `brain`: with what hft-braind.service needs.
+    """
+    mark = hashlib.sha256(str(brain).encode())
+    for path in (*packages, plan, *(HERE / f"{name}.py" for name in ("agent", "root", "brain"))):
         mark.update(path.read_bytes())
     image = WORK / f"disk-{mark.hexdigest()[:12]}.img"
     tree = WORK / "root"
@@ -57,6 +64,11 @@ def disk(packages: list[Path], plan: Path) -> Disk:
         for old in WORK.glob("disk-*"):
             old.unlink()
         _lay_out(tree, packages, plan)
+        if brain:
+            try:
+                lay_out_brain(tree)
+            except subprocess.CalledProcessError as error:
+                raise RootError(f"{error}\n{error.stdout[-2000:]}{error.stderr[-3000:]}") from None
         _host("mke2fs", "-q", "-t", "ext4", "-d", tree, image.with_suffix(".new"), str(IMAGE_BYTES // 1024))
         for kind in ("vmlinuz", "initrd.img"):
             shutil.copyfile(_newest(tree, kind), image.with_name(f"{image.stem}.{kind}"))
@@ -100,13 +112,18 @@ def _lay_out(tree: Path, packages: list[Path], plan: Path) -> None:
         "[Unit]\nBindsTo=dev-virtio\\x2dports-hft.machine.device\nAfter=dev-virtio\\x2dports-hft.machine.device\n"
         "[Service]\nExecStart=/usr/bin/python3 /usr/local/lib/machine-agent.py\n[Install]\nWantedBy=multi-user.target\n"
     )
-    _host(
-        "systemctl", f"--root={tree}", "enable", "machine-agent.service", "hft-irq.service", "tuned.service"
-    )
+    (tree / "etc/systemd/network/10-nic.network").write_text(NETWORK)
+    enabled = (
+        "machine-agent.service", "hft-irq.service", f"hft-nic@{NIC}.service", "tuned.service",
+        "systemd-networkd.service", "systemd-networkd-wait-online.service",
+    )  # fmt: skip
+    _host("systemctl", f"--root={tree}", "enable", *enabled)
     for unit in PATIENT:
         drop_in = tree / f"etc/systemd/system/{unit}.service.d/90-emulated.conf"
         drop_in.parent.mkdir(exist_ok=True)
         drop_in.write_text(PATIENCE)
+    with (tree / "etc/systemd/system/hft-braind.service.d/90-emulated.conf").open("a") as drop_in:
+        drop_in.writelines(f"Environment={name}={value}\n" for name, value in ENVIRONMENT.items())
     # Nothing of the suite starts by itself: the tests start it.
     _host("systemctl", f"--root={tree}", "disable", "hft.target")
 

@@ -83,6 +83,7 @@ def test_preflight_lets_the_traders_start_and_doctor_finds_nothing_fatal(
     # A virtual machine without frequencies and sleep states; a kernel of Debian 12.
     expected = {
         "host_bare_metal": "failed",
+        "nic_queues": "hidden",  # e1000e has no channels
         "kernel_version": "failed",
         "power_governor": "hidden",
         "power_sleep": "hidden",
@@ -176,6 +177,15 @@ def test_sysctls_and_interrupts_are_as_rendered(suite: Machine) -> None:
     assert doctor(suite)["irq_cores"]["state"] == "passed"
 
 
+def test_the_nic_is_set_as_rendered(suite: Machine) -> None:
+    unit = f"hft-nic@{CONFIG.host.interfaces[0]}.service"
+    said = suite.run("journalctl", "--no-pager", "-o", "cat", "-u", unit).out
+    assert suite.run("systemctl", "is-active", unit).code == 0, said
+    checks = doctor(suite)
+    for id_ in ("nic_up", "nic_rings", "nic_coalescing", "nic_offloads"):
+        assert checks[id_]["state"] == "passed", f"{checks[id_]}\n{said}"
+
+
 @full
 def test_tuned_finds_its_profile_in_force(suite: Machine) -> None:
     until(
@@ -236,3 +246,26 @@ def test_jitter_measures_the_plans_cores_from_the_suites_slice(
     assert core["interrupts"].get("LOC", 0) < 100
     assert {peer["tool"] for peer in told["peers"]} == {"oslat", "osnoise"}
     assert all(peer["longest_us"].keys() == {"3"} for peer in told["peers"]), told["peers"]
+
+
+@full
+def test_the_brain_is_alone_on_its_core_with_its_memory_locked(
+    suite: Machine, figure: Callable[[str], None]
+) -> None:
+    begin = time.monotonic()
+    started = suite.run("systemctl", "start", "hft-braind.service", timeout_s=1800)
+    said = suite.run("journalctl", "--no-pager", "-n", "60", "-u", "hft-braind.service").out
+    assert started.code == 0, f"{started.error}\n{said}"
+    figure(f"machine: braind READY after {time.monotonic() - begin:.0f} s, emulated")
+    pid = suite.must("systemctl", "show", "-p", "MainPID", "--value", "hft-braind.service").strip()
+    status = suite.read(f"/proc/{pid}/status")
+    assert re.search(r"^Cpus_allowed_list:\s*3$", status, re.MULTILINE), status
+    running = [line.split(None, 3) for line in suite.must("ps", "-eLo", "psr=,pid=,ppid=,comm=").splitlines()]
+    assert {
+        process for core, process, parent, _ in running if core == "3" and "2" not in (process, parent)
+    } == {pid}
+    maps = suite.read(f"/proc/{pid}/smaps")
+    for region in ("feedd/market.ring", "braind/intents.ring"):
+        block = maps.partition(f"/dev/hugepages/hft/{region}")[2].partition("VmFlags")[0]
+        assert "KernelPageSize:     2048 kB" in block, region
+    assert "active" in suite.run("systemctl", "is-active", "hft-braind.service").out

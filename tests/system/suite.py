@@ -69,6 +69,18 @@ class Interrupted(AssertionError):
     """The fence closed without the test's doing: the machine starved somebody for longer than a deadline."""
 
 
+def _cache_of(identity: Identity) -> Path:
+    """A user's own, with what has been compiled already: that takes a minute, and is not what is tested."""
+    cache = cache_directory() / f"of-uid-{identity.uid}"
+    kernels = [folder for folder in (cache_directory() / "numba").glob("braind-*") if folder.is_dir()]
+    for folder in sorted(kernels, key=lambda folder: folder.stat().st_mtime)[-1:]:
+        shutil.copytree(folder, cache / "numba" / folder.name, dirs_exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    for path in (cache, *cache.rglob("*")):
+        os.chown(path, identity.uid, identity.gid)
+    return cache
+
+
 class Suite:
     """Nothing of it is started yet. `configure` changes what is started afterwards."""
 
@@ -148,10 +160,7 @@ class Suite:
         environment["PYTHONPATH"] = str(HERE / "strategies")
         identity: Identity | None = getattr(self.people, role, None)
         if identity is not None:  # compiled kernels are the user's own, as in /var/cache
-            cache = cache_directory() / f"of-uid-{identity.uid}"
-            cache.mkdir(parents=True, exist_ok=True)
-            os.chown(cache, identity.uid, identity.gid)
-            environment["HFT_CACHE_DIR"] = str(cache)
+            environment["HFT_CACHE_DIR"] = str(_cache_of(identity))
         return environment
 
     def start_watchd(self, *, first: bool = True) -> Suite:

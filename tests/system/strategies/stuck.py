@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from braind.compiled import compiled_uncached
+from braind.compiled import compiled
 from braind.strategies.imbalance import ImbalanceStrategy, imbalance_policy
 from hft.compiled import load_word
 
@@ -27,7 +27,7 @@ _UFFDIO_API, _UFFDIO_REGISTER = 0xC018AA3F, 0xC020AA00
 _NR_USERFAULTFD = 323
 
 
-@compiled_uncached
+@compiled
 def looping_policy(
     scores: Any,
     ready: bool,
@@ -48,7 +48,7 @@ def looping_policy(
     return imbalance_policy(scores, ready, event, now_ns, own, slot, parameters, book, actions)
 
 
-@compiled_uncached
+@compiled
 def touching_policy(
     scores: Any,
     ready: bool,
