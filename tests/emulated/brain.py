@@ -35,6 +35,8 @@ exec chroot "$tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@
 
 def lay_out_brain(tree: Path) -> None:
     """Raises subprocess.CalledProcessError with what was said."""
+    for directory in ("var/lib/hft/paper", "var/cache/hft/braind"):  # systemd makes them for the units
+        (tree / directory).mkdir(parents=True, exist_ok=True)
     _inside(tree, "HFT_CACHE_DIR=/tmp/cache", "/usr/lib/hft/paper-day", "/var/lib/hft/paper")
     variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
     _inside(tree, *variables, "/usr/lib/hft/venv/bin/python3", "-c", COMPILE)

@@ -27,7 +27,7 @@ IMAGE_BYTES = 6 << 30  # sparse
 # Emulated, Python takes a minute to start.
 PATIENCE = "[Service]\nTimeoutStartSec=900\nWatchdogSec=0\n"
 PATIENT = ("hft-watchd", "hft-preflight", "hft-feedd", "hft-braind", "hft-hugepages")
-NIC = "enp0s16"  # qemu.py puts it there
+NIC = "ens16"  # qemu.py puts it there
 NETWORK = f"[Match]\nName={NIC}\n[Network]\nAddress=10.0.2.15/24\nLinkLocalAddressing=no\n"
 GRUB = "etc/default/grub.d/60-hft.cfg"
 

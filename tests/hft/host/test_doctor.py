@@ -350,6 +350,11 @@ def test_feed_and_venue_are_steered_where_a_nic_has_queues(host: FakeHost, said:
     assert (result.current, result.state) == (current, State.PASSED if current == "so" else State.FAILED)
 
 
+def test_what_a_nic_does_not_have_is_no_difference(host: FakeHost) -> None:
+    replace(f"commands/ethtool -c {NIC}", "Adaptive RX: off  TX: off", "Adaptive RX: n/a  TX: n/a")(host)
+    assert host.result("nic_coalescing").state is State.PASSED
+
+
 def test_what_is_fixed_in_a_nic_is_no_difference(host: FakeHost) -> None:
     replace(f"commands/ethtool -k {NIC}", "ntuple-filters: on", "ntuple-filters: off [fixed]")(host)
     assert host.result("nic_offloads").state is State.PASSED

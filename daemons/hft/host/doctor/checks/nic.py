@@ -75,7 +75,7 @@ def _different(subject: Subject, name: str, show_option: str, wanted: dict[str, 
 def _value(said: str, option: str) -> str | None:
     if option.startswith("adaptive-"):
         found = re.search(
-            rf"\b{option[-2:].upper()}: (\w+)", next(iter(re.findall(r"Adaptive .*", said)), "")
+            rf"\b{option[-2:].upper()}: (\S+)", next(iter(re.findall(r"Adaptive .*", said)), "")
         )
         return found[1] if found else None
     found = re.search(rf"^\s*{re.escape(SHOWN.get(option, option))}:\s*(\S+)(.*)$", said, re.MULTILINE)
