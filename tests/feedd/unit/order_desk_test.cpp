@@ -32,45 +32,6 @@ TEST_F(OrderDeskTest, an_order_is_sent_accepted_and_filled_and_each_step_is_told
   EXPECT_EQ((Kinds{UpdateKind::SENT, UpdateKind::ACCEPTED, UpdateKind::FILLED, UpdateKind::FILLED}), kinds());
 }
 
-TEST_F(OrderDeskTest, what_is_prepared_is_not_on_the_wire_and_can_be_withdrawn) {
-  begin();
-  const schema::OrderIntent made = intent(IntentAction::NEW, 1);
-  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {}));
-  EXPECT_TRUE(venue_->sent.empty());
-  EXPECT_FALSE(desk_->nothing_open());
-  desk_->withdraw();
-  EXPECT_TRUE(desk_->nothing_open());
-  expect_sums();
-  EXPECT_EQ(1u, send_new(2)) << "its token was never on the wire";
-  EXPECT_EQ(1u, venue_->sent.size());
-}
-
-TEST_F(OrderDeskTest, a_replacement_that_is_withdrawn_leaves_the_old_order_as_it_was) {
-  begin();
-  const std::uint32_t token = send_new(1);
-  accept(token);
-  const schema::OrderIntent made = intent(IntentAction::REPLACE, 2, 1);
-  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {}));
-  EXPECT_EQ(RefusalReason::ORDER_BUSY, desk_->refers_well(made));
-  desk_->withdraw();
-  EXPECT_EQ(RefusalReason::NONE, desk_->refers_well(made));
-  EXPECT_EQ(1u, desk_->table().open_orders());
-  EXPECT_EQ(1u, venue_->sent.size());
-  expect_sums();
-  EXPECT_EQ(RefusalReason::NONE, send(made));
-}
-
-TEST_F(OrderDeskTest, a_cancel_that_is_withdrawn_was_never_asked_for) {
-  begin();
-  accept(send_new(1));
-  const schema::OrderIntent made = intent(IntentAction::CANCEL, 1);
-  ASSERT_EQ(RefusalReason::NONE, desk_->prepare(made, Sender::QUEUE, {}));
-  desk_->withdraw();
-  EXPECT_EQ(RefusalReason::NONE, desk_->refers_well(made));
-  EXPECT_EQ(0u, venue_->cancels());
-  EXPECT_EQ(RefusalReason::NONE, send(made));
-}
-
 TEST_F(OrderDeskTest, a_fill_carries_the_position_the_amounts_and_the_latency_ledger) {
   begin();
   schema::OrderIntent made = intent(IntentAction::NEW, 1);
@@ -100,70 +61,6 @@ TEST_F(OrderDeskTest, a_fill_carries_the_position_the_amounts_and_the_latency_le
   EXPECT_EQ(30, told.position());
   EXPECT_EQ(70u, told.open_buy_quantity());
   EXPECT_EQ('A', told.liquidity());
-}
-
-TEST_F(OrderDeskTest, a_sell_of_more_than_we_own_is_marked_short) {
-  begin();
-  desk_->accounts().fill(desk_->accounts().by_symbol(venue_symbol("ACME")), schema::Side::BUY, 100, 100'0000);
-  schema::OrderIntent order = intent(IntentAction::NEW, 1);
-  order.mutate_side(schema::Side::SELL);
-  ASSERT_EQ(RefusalReason::NONE, send(order));
-  EXPECT_FALSE(venue_->last_order.short_sale);
-  order.mutate_order_id(2);
-  order.mutate_quantity(1);
-  ASSERT_EQ(RefusalReason::NONE, send(order));
-  EXPECT_TRUE(venue_->last_order.short_sale) << "all that is owned is offered already";
-  order = intent(IntentAction::NEW, 3);
-  ASSERT_EQ(RefusalReason::NONE, send(order));
-  EXPECT_FALSE(venue_->last_order.short_sale);
-}
-
-TEST_F(OrderDeskTest, a_sell_that_is_replaced_by_one_of_more_than_we_own_is_marked_short_once) {
-  begin();
-  desk_->accounts().fill(desk_->accounts().by_symbol(venue_symbol("ACME")), schema::Side::BUY, 150, 100'0000);
-  schema::OrderIntent order = intent(IntentAction::NEW, 1);
-  order.mutate_side(schema::Side::SELL);
-  ASSERT_EQ(RefusalReason::NONE, send(order));
-  VenueEvent answer = event(Event::ACCEPTED, venue_->sent.back().token, 100);
-  answer.side = schema::Side::SELL;
-  desk_->on_event(answer);
-
-  const auto replace = [&](std::uint64_t order_id, std::uint32_t quantity, bool short_sale) {
-    order = intent(IntentAction::REPLACE, order_id, order_id - 1);
-    order.mutate_side(schema::Side::SELL);
-    order.mutate_quantity(quantity);
-    EXPECT_EQ(RefusalReason::NONE, send(order));
-    answer = event(Event::REPLACED, venue_->sent.back().token, quantity);
-    answer.replaced_token = venue_->last_replace.replaced_token;
-    answer.side = schema::Side::SELL;
-    answer.short_sale = short_sale;
-    desk_->on_event(answer);
-    return venue_->last_replace.mark_short_quantity;
-  };
-  EXPECT_EQ(0u, replace(2, 150, false)) << "its own offer is not in its way";
-  EXPECT_EQ(150u, replace(3, 151, true));
-  EXPECT_EQ(0u, replace(4, 152, true)) << "it is marked";
-}
-
-TEST_F(OrderDeskTest, a_mark_that_the_socket_does_not_take_is_made_with_the_next_try) {
-  begin();
-  desk_->accounts().fill(desk_->accounts().by_symbol(venue_symbol("ACME")), schema::Side::BUY, 100, 100'0000);
-  schema::OrderIntent order = intent(IntentAction::NEW, 1);
-  order.mutate_side(schema::Side::SELL);
-  ASSERT_EQ(RefusalReason::NONE, send(order));
-  VenueEvent answer = event(Event::ACCEPTED, venue_->sent.back().token, 100);
-  answer.side = schema::Side::SELL;
-  desk_->on_event(answer);
-  order = intent(IntentAction::REPLACE, 2, 1);
-  order.mutate_side(schema::Side::SELL);
-  order.mutate_quantity(200);
-  for (const auto& [taken, reason] : {std::pair{SendResult::WOULD_BLOCK, RefusalReason::SOCKET_FULL},
-                                      std::pair{SendResult::SENT, RefusalReason::NONE}}) {
-    venue_->result = taken;
-    venue_->last_replace = {};
-    EXPECT_EQ(reason, send(order));
-    EXPECT_EQ(100u, venue_->last_replace.mark_short_quantity);
-  }
 }
 
 TEST_F(OrderDeskTest, a_socket_that_would_block_leaves_nothing_behind) {

@@ -46,7 +46,7 @@ struct OpenOrder {
   schema::TimeInForce time_in_force = schema::TimeInForce::NONE;
   schema::IntentFlags flags = static_cast<schema::IntentFlags>(0);
   schema::OrderState state = schema::OrderState::NONE;
-  bool short_sale = false;      // marked as such
+  bool short_sale = false;      // marked as such, or to be
   bool accepted = false;        // the venue has answered for it once
   bool replacing = false;       // made by a REPLACE that is not answered
   bool cancel_sent = false;     // on this session, and neither it nor the order's end was answered

@@ -70,6 +70,7 @@ RefusalReason OrderDesk::prepare(const schema::OrderIntent& intent, Sender sende
     prepared_.place = table_.by_order_id(intent.order_id());
     return RefusalReason::NONE;
   }
+  if (intent.action() == IntentAction::NONE) return RefusalReason::MALFORMED_INTENT;
   if (table_.full()) return RefusalReason::TABLE_FULL;
   if (intent.action() == IntentAction::NEW) {
     prepare_new(intent, sender, times);
@@ -175,10 +176,7 @@ RefusalReason OrderDesk::transmit_order(std::uint64_t send_ns, schema::OrderUpda
     return RefusalReason::SOCKET_FULL;
   }
   if (prepared_.replaced != NO_PLACE) {
-    if (prepared_.marks_short) {
-      table_.at(prepared_.replaced).short_sale = true;
-      bucket_.spend();  // two messages
-    }
+    if (prepared_.marks_short) bucket_.spend();  // two messages; that it is marked is the venue's to say
     const std::uint32_t account = table_.at(prepared_.replaced).account;
     table_.publish(prepared_.replaced, accounts_.at(account).instrument_id, updates_.sequence());
   }
