@@ -34,7 +34,7 @@ def assemble(
     histograms: NDArray[np.uint64],
     controls: NDArray[np.uint64] = NO_CONTROLS,
 ) -> Assembled:
-    """Compiles nothing yet but the model's call. Raises StrategyError, PackageError, ModelError."""
+    """Compiles nothing yet but the model's call. Raises StrategyError, PackageError, ModelError, LibtorchError."""
     libtorch.use_one_thread()
     strategy_class = find_strategy(braind.strategy)
     manifest, binary = load(Path(braind.model), strategy_class.features, libtorch.version())

@@ -18,7 +18,6 @@ import numba
 import numpy as np
 from numba.core.caching import FunctionCache
 
-from hft import _native
 from hft.cache import kernel_cache
 from hft.compiled import NativeFunction
 
@@ -66,7 +65,7 @@ def _compiled(function: Function, name: str) -> Function:
     if not name or not hasattr(dispatcher, "py_func"):  # interpreted: it is the function itself
         return cast("Function", dispatcher)
     previous = _config.CACHE_DIR
-    _config.CACHE_DIR = str(kernel_cache(_PACKAGE)) + f"-{_native.LAYOUT_HASH:016x}"
+    _config.CACHE_DIR = str(kernel_cache(_PACKAGE))
     try:
         dispatcher._cache = _NamedCache(function, name)  # noqa: SLF001  as its enable_caching() does
     finally:

@@ -158,9 +158,9 @@ def _made(config: Config, braind: Braind, around: Around) -> _Daemon:
     directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
     folder = directory / "braind"
     traded = {
-        s: row
-        for row, s in enumerate(braind.symbols)
-        if config.feedd.gateway.venue and s in config.risk.symbols
+        symbol: row
+        for row, symbol in enumerate(braind.symbols)
+        if config.feedd.gateway.venue and symbol in config.risk.symbols
     }
     metrics = Metrics(str(folder / "stats"), huge, traded)
     assembled = assemble(

@@ -7,6 +7,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from hft._native import LAYOUT_HASH
+
 
 def cache_directory() -> Path:
     """``HFT_CACHE_DIR``, else ``$XDG_CACHE_HOME/hft``, else ``~/.cache/hft``."""
@@ -31,6 +33,7 @@ def kernel_cache(package: Path) -> Path:
     """Where compiled functions of `package` (its folder) belong.
 
     Numba's own cache looks only at the file that holds a function, not at the files of the functions it calls, and
-    would run stale code after an upgrade. The folder is named by all sources, so a change anywhere starts a fresh one.
+    would run stale code after an upgrade. The folder is named by all sources and by the layout of records, whose
+    numbers are in the code, so a change anywhere starts a fresh one.
     """
-    return cache_directory() / "numba" / f"{package.name}-{sources_hash(package)}"
+    return cache_directory() / "numba" / f"{package.name}-{sources_hash(package)}-{LAYOUT_HASH:016x}"

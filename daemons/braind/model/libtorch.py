@@ -41,11 +41,6 @@ def use_one_thread() -> None:
     library()["_ZN2at15set_num_threadsEi"](1)  # at::set_num_threads(int)
 
 
-def threads() -> int:
-    """As `torch.get_num_threads()`."""
-    return int(library()["_ZN2at15get_num_threadsEv"]())
-
-
 @cache
 def _package() -> Path:
     found = importlib.util.find_spec("torch")  # does not import it

@@ -15,6 +15,7 @@ from braind.assembly import Assembled, assemble
 from braind.counts import Histogram
 from braind.identity import Identity
 from braind.model.inference import ModelError
+from braind.model.libtorch import LibtorchError
 from braind.model.package import PackageError
 from braind.policy import StrategyError
 from braind.replay.errors import CanNot
@@ -95,7 +96,7 @@ class Brains:
             made = assemble(braind, instruments_max, self._histograms())
         except PackageError as error:
             raise CanNot(f"the model: {error} (another place of the package: --model DIR)") from error
-        except (StrategyError, ModelError) as error:
+        except (StrategyError, ModelError, LibtorchError) as error:
             raise CanNot(str(error)) from error
         _refuse_others(recorded, made.identity)
         self._notes += _remarks(recorded, made.identity)

@@ -13,6 +13,8 @@ import pytest
 from fake_host import CONFIG, CPU, FakeHost
 
 from hft.host.doctor.checks import CHECKS
+from hft.host.doctor.checks.fixes import FILES
+from hft.host.render.files import MARK
 
 HFT = Path(sys.executable).with_name("hft")
 
@@ -155,3 +157,27 @@ def test_a_report_that_can_not_be_written_changes_no_verdict(host: FakeHost) -> 
 def test_a_refused_configuration_is_unfit(host: FakeHost) -> None:
     ran = doctor(host, "--preflight", text=CONFIG.replace("market = 2", "market = 3"))
     assert (ran.returncode, "cores.gateway" in ran.stderr) == (1, True)
+
+
+def test_the_fix_for_files_of_an_earlier_plan_removes_those_and_no_other(tmp_path: Path) -> None:
+    """Its line with the paths below a folder of our own; `$tree` is where this plan has just been rendered."""
+    names = (
+        "etc/hft/nic/eth0.env",
+        "etc/hft/nic/eth7.env",
+        "etc/hft/nic/own.env",
+        "etc/default/grub.d/60-hft.cfg",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("by hand\n" if "own" in name else f"# Rendered from F {MARK}\n")
+    rendered = tmp_path / "tree" / tmp_path.relative_to("/") / names[0]
+    rendered.parent.mkdir(parents=True)
+    rendered.touch()
+    (line,) = (line for line in FILES if "rm -v" in line)
+    ran = subprocess.run(
+        ["sh", "-euc", line.replace(" /etc/", f" {tmp_path}/etc/")], capture_output=True, text=True, check=True,
+        env={"PATH": os.environ["PATH"], "tree": str(tmp_path / "tree")},
+    )  # fmt: skip
+    assert sorted(name for name in names if not (tmp_path / name).exists()) == [names[3], names[1]], (
+        ran.stdout
+    )
