@@ -103,6 +103,7 @@ def test_a_pause_follows_its_symbol_to_the_id_of_another_session(trading: Suite)
     assert trading.status()["paused"]["symbols"] == {"TSLA": 0}
     feedd.tell("quote 9 TSLA 1000000 1000100")
     wait_until(lambda: paused_ids(trading) == [9], "the board has named it")
+    wait_until(lambda: trading.record().paused.symbols == {"TSLA": 9}, "it is on the disk, after the page")
     trading.stop_watchd(signal.SIGKILL)
     trading.start()
     assert (paused_ids(trading), trading.record().paused.symbols) == ([9], {"TSLA": 9})
