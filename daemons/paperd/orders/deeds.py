@@ -41,6 +41,7 @@ def clear(server: "OrderServer") -> None:
     actions.allow_cancels(server.venue)
     server.venue.faults = OrderFaults()
     server.outbox.faults = OutboxFaults()
+    server.sessions.hear(server.now_ns())
     server.sessions.faults = SessionFaults()
     server.outbox.flush()
 
@@ -133,9 +134,15 @@ def message(server: "OrderServer", hex: bytes) -> Fields:  # noqa: A002 (the par
 
 
 def mute(server: "OrderServer", what: str, ms: int | None) -> None:
-    server.sessions.faults.muted |= {ANSWERS, HEARTBEATS, LOGIN} if what == "all" else {what}
+    muted, mark = server.sessions.faults.muted, object()
+    muted.update(dict.fromkeys((ANSWERS, HEARTBEATS, LOGIN) if what == "all" else (what,), mark))
+
+    def over() -> None:
+        for each in [each for each, last in muted.items() if last is mark]:  # a later one goes on
+            del muted[each]
+
     if ms is not None:
-        server.later(ms * MS_NS, lambda: unmute(server))
+        server.later(ms * MS_NS, over)
 
 
 def unmute(server: "OrderServer") -> None:
@@ -143,13 +150,18 @@ def unmute(server: "OrderServer") -> None:
 
 
 def deaf(server: "OrderServer", ms: int | None) -> None:
-    server.sessions.faults.deaf = True
+    mark = server.sessions.faults.deaf = object()
+
+    def over() -> None:
+        if server.sessions.faults.deaf is mark:
+            hear(server)
+
     if ms is not None:
-        server.later(ms * MS_NS, lambda: hear(server))
+        server.later(ms * MS_NS, over)
 
 
 def hear(server: "OrderServer") -> None:
-    server.sessions.faults.deaf = False
+    server.sessions.hear(server.now_ns())
 
 
 def cut(server: "OrderServer", sequence: int | None, bytes: int, reset: bool) -> Fields:  # noqa: A002
@@ -195,6 +207,8 @@ def new_session(server: "OrderServer", name: str) -> None:
     if len(name) > SESSION_BYTES or " " in name:
         raise ActionError(f"name: {name!r} is no session name")
     server.outbox.flush()
+    server.sessions.cut_off(server.now_ns())
+    server.outbox.flush()  # what cancel-on-disconnect said belongs to the old stream
     server.sessions.begin(Stream(name, server.ledger), server.now_ns())
 
 

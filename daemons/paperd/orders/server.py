@@ -199,7 +199,7 @@ class OrderServer:
     def _watch(self, connection: Connection) -> None:
         """Keep the selector at what this connection waits for."""
         wanted = selectors.EVENT_WRITE if connection.out else 0
-        if not self.sessions.faults.deaf and not connection.closing:
+        if self.sessions.faults.deaf is None and not connection.closing:
             wanted |= selectors.EVENT_READ
         known = self._interest[connection]
         if wanted == known:

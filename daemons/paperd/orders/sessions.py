@@ -36,9 +36,10 @@ class SessionFaults:
     """What sessions do differently. As made, nothing."""
 
     login_rejects: list[str] = field(default_factory=list)
-    muted: set[str] = field(default_factory=set)
-    deaf: bool = False
-    """Nothing is read, so the client's socket fills."""
+    muted: dict[str, object] = field(default_factory=dict)
+    """What is not sent, each with the mark of who said so last."""
+    deaf: object = None
+    """Unless None, nothing is read, so the client's socket fills."""
     cut: Cut | None = None
     replay_earlier: int = 0
     """The next login's stream starts this many messages earlier than asked for."""
@@ -174,7 +175,7 @@ class Sessions:
             alive = connection.flush()
             if not alive or (connection.closing and not connection.out and not connection.inbox):
                 self.drop(connection, connection.why, now_ns)
-            elif not self.faults.deaf:
+            elif self.faults.deaf is None:
                 self._drop_silent(connection, now_ns)
 
     def _hand_out(self, connection: Connection, now_ns: int) -> None:
@@ -235,10 +236,20 @@ class Sessions:
                 connection.why = "ended"
         self._ledger.write("session", {"event": "ended"}, now_ns)
 
-    def begin(self, stream: Stream, now_ns: int) -> None:
-        """Another session: connections are cut, the stream starts anew; orders and numbers stay."""
+    def hear(self, now_ns: int) -> None:
+        """Read again. What clients sent meanwhile is still in their sockets: they were not silent."""
+        if self.faults.deaf is not None:
+            for connection in self.connections:
+                connection.last_received_ns = now_ns
+        self.faults.deaf = None
+
+    def cut_off(self, now_ns: int) -> None:
+        """Before another session: all connections end, with what cancel-on-disconnect does then."""
         for connection in self.logged_in():
             self.drop(connection, "new_session", now_ns)
+
+    def begin(self, stream: Stream, now_ns: int) -> None:
+        """Another session: the stream starts anew; orders that are still open and numbers stay."""
         self.stream = stream
         self.ended = False
         self._ledger.write("session", {"event": "begun", "session": stream.session}, now_ns)

@@ -33,6 +33,35 @@ def test_a_mute_venue_works_on_and_tells_everything_later(venue: RunningVenue, c
     assert [m["type"] for m in client.messages(2)] == ["A", "E"]
 
 
+def test_a_timed_silence_does_not_end_a_later_one(venue: RunningVenue, client: Client) -> None:
+    venue.ctl("mute", what="answers", ms=200)
+    venue.ctl("mute", what="answers")
+    client.send(enter(1, price=BID))
+    with pytest.raises(TimeoutError):
+        client.read(0.5)
+    venue.ctl("unmute")
+    client.expect("A", user_ref=1)
+    venue.ctl("deaf", ms=200)
+    venue.ctl("deaf")
+    client.send(enter(2, price=BID))
+    with pytest.raises(TimeoutError):
+        client.read(0.5)
+    venue.ctl("hear")
+    client.expect("A", user_ref=2)
+
+
+@pytest.mark.parametrize("end", ["hear", "clear"])
+def test_a_client_is_not_silent_because_the_venue_was_deaf(start: Start, end: str) -> None:
+    venue = start("--client-timeout", "0.5")
+    client = venue.client()
+    venue.ctl("deaf")
+    client.send(enter(1, price=BID))
+    with pytest.raises(TimeoutError):
+        client.read(1.0)
+    venue.ctl(end)
+    client.expect("A", user_ref=1)
+
+
 def test_heartbeats_can_stop(start: Start) -> None:
     venue = start("--orders-heartbeat", "0.05")
     client = venue.client()
@@ -128,6 +157,18 @@ def test_end_of_session_can_not_be_joined_again_and_a_new_session_starts_at_1(
     assert (again.session, again.next) == ("OUCH000002", 1)
     again.send(enter(1, price=BID), enter(2, price=BID))
     again.expect("A", user_ref=2)
+
+
+@pytest.mark.parametrize(("mode", "open_orders"), [("yes", 0), ("no", 1)])
+def test_a_new_session_cuts_all_as_any_disconnect_does(
+    venue: RunningVenue, client: Client, mode: str, open_orders: int
+) -> None:
+    venue.ctl("cancel-on-disconnect", mode=mode)
+    client.send(enter(1, price=BID))
+    client.expect("A")
+    venue.ctl("new-session", name="OUCH000002")
+    assert (venue.report()["open"], venue.report()["sequenced"]) == (open_orders, 0)
+    assert Client.logged_in(venue.address, 1).next == 1
 
 
 def test_odd_packets_and_messages_can_be_sent(venue: RunningVenue, client: Client) -> None:
