@@ -114,7 +114,7 @@ class Cancels:
         if request.scope.strategy is not None:
             return (
                 "positions are kept per instrument, not per strategy: nothing was done. "
-                "pause and cancel-all take --strategy, flatten --instrument"
+                "pause and cancel-all take --strategy, flatten --symbol"
             )
         if phase is not Phase.ARMED:
             return f"the suite is {phase}: orders that close positions can not be sent, nothing was done"

@@ -26,8 +26,8 @@ from watchd.ctl_words import (
     REFUSED,
     SCOPED,
     STRATEGY_ID_MAX,
-    SYMBOL_CHARACTERS_MAX,
     VERSION,
+    is_symbol,
 )
 
 
@@ -37,16 +37,27 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Everything, one instrument or one strategy."""
+    """Everything, one instrument or one strategy.
+
+    `symbol`: what a person called the instrument; its id is the board's to say, None until or unless it does.
+    """
 
     instrument: int | None = None
     strategy: int | None = None
+    symbol: str = ""
 
     @property
     def all(self) -> bool:
-        return self.instrument is None and self.strategy is None
+        return self.instrument is None and self.strategy is None and not self.symbol
+
+    @property
+    def unknown(self) -> bool:
+        """A symbol that no board names."""
+        return bool(self.symbol) and self.instrument is None
 
     def __str__(self) -> str:
+        if self.symbol:
+            return self.symbol
         if self.instrument is not None:
             return f"instrument {self.instrument}"
         return "everything" if self.strategy is None else f"strategy {self.strategy}"
@@ -196,16 +207,23 @@ def _scope(verb: str, tree: object) -> Scope:
         if name in limits:
             if type(number) is not int or not 0 <= number <= limits[name]:
                 raise BadRequest(f"scope.{name}: not an id from 0 to {limits[name]}")
-            return Scope(**{name: number})
-    raise BadRequest('scope: not {"all": true}, {"instrument": id} or {"strategy": id}')
+            return Scope(instrument=number) if name == "instrument" else Scope(strategy=number)
+        if name == "symbol":
+            return Scope(symbol=_symbol("scope.symbol", number))
+    raise BadRequest('scope: not {"all": true}, {"instrument": id}, {"symbol": "…"} or {"strategy": id}')
+
+
+def _symbol(key: str, value: object) -> str:
+    if not isinstance(value, str) or not is_symbol(value):
+        raise BadRequest(f"{key}: not a symbol")
+    return value
 
 
 def _limit(tree: object) -> LimitChange:
     if not isinstance(tree, dict) or not {"name", "value"} <= set(tree) <= {"name", "value", "symbol"}:
         raise BadRequest('limit: not {"name": …, "value": …} with or without "symbol"')
-    name, value, symbol = tree["name"], tree["value"], tree.get("symbol", "")
-    if not isinstance(symbol, str) or len(symbol) > SYMBOL_CHARACTERS_MAX:
-        raise BadRequest("limit.symbol: not a symbol")
+    name, value = tree["name"], tree["value"]
+    symbol = _symbol("limit.symbol", tree["symbol"]) if tree.get("symbol", "") != "" else ""
     if name not in (known := LIMITS_OF_A_SYMBOL if symbol else LIMITS):
         raise BadRequest(f"limit.name: {str(name)[:40]!r} is not one of {', '.join(known)}")
     if type(value) is not int or not 0 <= value <= LIMIT_MAX:

@@ -65,3 +65,10 @@ EXIT_OF_CODE: Final = {
     NOT_PERMITTED: EXIT_NOT_PERMITTED,
     BAD_REQUEST: EXIT_USAGE,
 }
+
+
+def is_symbol(text: str) -> bool:
+    """What a board could call an instrument."""
+    return (
+        0 < len(text) <= SYMBOL_CHARACTERS_MAX and text.isascii() and text.isprintable() and " " not in text
+    )

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,9 @@ class Watchd:
         view = self._eyes.look(now_ns, time.time_ns(), self._registered, self._heartbeats.accepted)
         view.completions = self._scribe.completions()
         # Requests last: a veto that the view shows has its request, sent before it, in here.
-        view.requests = self._ctl.poll()
+        view.requests = [
+            replace(request, scope=self._eyes.find(request.scope)) for request in self._ctl.poll()
+        ]
         asked = {request.scope for request in view.requests if request.verb in ("cancel-all", "flatten")}
         if scopes := asked | self._monitor.cancels.scopes:
             view.open_in = self._eyes.count_open(scopes)

@@ -8,7 +8,7 @@ the monitor's deadlines judge that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hft.layout.dtypes import GATEWAY_ORDER, RegionKind, dtype
@@ -106,6 +106,10 @@ class Eyes:
     def want(self, symbols: Mapping[str, int]) -> None:
         """Paused ones, with their last ids: the next looks are for their ids as well."""
         self._tally.want(symbols)
+
+    def find(self, scope: Scope) -> Scope:
+        """With the id that the board has for its symbol now, if it is a symbol's."""
+        return scope if not scope.symbol else replace(scope, instrument=self._tally.id_of(scope.symbol))
 
     def names(self, instrument_ids: Iterable[int]) -> dict[int, str]:
         """Symbols of those that the board names."""

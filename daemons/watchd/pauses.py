@@ -22,6 +22,9 @@ def paused_after(was: Paused, scope: Scope, symbol: str = "", *, on: bool) -> Pa
         return replace(was, all=True) if on else Paused()
     if scope.instrument is not None:
         return (_with_instrument if on else _without_instrument)(was, scope.instrument, symbol)
+    if scope.unknown:
+        assert not on
+        return _without_instrument(was, 0, scope.symbol)
     assert scope.strategy is not None
     return replace(was, strategies=_with(was.strategies, scope.strategy, on))
 

@@ -37,7 +37,10 @@ class Requests:
                     "request", durable=True, verb=request.verb, by=request.by, user=request.user, uid=request.uid,
                     pid=request.pid, reason=request.reason, **_subject(request),
                 )  # fmt: skip
-            self._verbs[request.verb](view, request)
+            if request.scope.unknown and request.verb != "resume":
+                self._refuse(request, _unknown(view, request.scope.symbol))
+            else:
+                self._verbs[request.verb](view, request)
 
     def settle(self, verb: str, code: str, text: str, **fields: object) -> None:
         """Answers everyone who waits for `verb`."""
@@ -108,11 +111,19 @@ class Requests:
     def _pause(self, view: View, request: Request) -> None:
         monitor, symbol = self._monitor, view.name_of(request.scope)
         paused = paused_after(monitor.record.paused, request.scope, symbol, on=request.verb == "pause")
-        what = f"{request.verb} {request.scope}" + (f" ({symbol})" if symbol else "")
+        what = f"{request.verb} {request.scope}" + (
+            f" ({symbol})" if symbol and not request.scope.symbol else ""
+        )
         if paused == monitor.record.paused:
             return monitor.reply(request.ticket, ALREADY, f"{what}: already so")
         monitor.set_paused(paused)
         return monitor.reply(request.ticket, DONE, f"{what}: done")
+
+
+def _unknown(view: View, symbol: str) -> str:
+    if view.feedd is None:
+        return f"feedd is not running, so nobody can say which instrument {symbol} is; nothing was done"
+    return f"{symbol}: no such symbol on feedd's board; nothing was done"
 
 
 def _unsettled(view: View) -> str:

@@ -96,6 +96,17 @@ class TallyEyes:
         symbol = "" if board is None else self._symbol(board, instrument_id)
         return symbol if symbol.isascii() and symbol.isprintable() else ""
 
+    def id_of(self, symbol: str) -> int | None:
+        """What the board has this symbol under now. None: it has not, or there is no board."""
+        follower = self._followers.get("market.board")
+        board = None if follower is None else follower.region()
+        if board is None:
+            return None
+        at = self.ids.get(symbol, 0)
+        if at and self._symbol(board, at) == symbol:
+            return at
+        return self._find(board, [symbol.encode()])[0].get(symbol)
+
     def rebase(self) -> None:
         """A person acknowledged: the count begins again with what the gateway says now."""
         self._reader = None
@@ -213,7 +224,7 @@ class TallyEyes:
         if board is not self._names_of:
             self._names_of, self._names_due_ns = board, 0
             self.ids, self.absent = {}, frozenset()
-        if now_ns < self._names_due_ns:
+        if now_ns < self._names_due_ns and not self._lost_a_paused_one(board):
             return
         self._names_due_ns = now_ns + NAMES_A_LOOK_NS
         wanted, held = frozenset(self._wanted.values()), self.ids
@@ -223,21 +234,32 @@ class TallyEyes:
             found = self._read_symbol(board, at) if at else ""
             if found == symbol or (found is None and symbol in held):
                 self.ids[symbol] = at
-        seen_all = len(self.ids) == len(wanted) or self._search(board)
+        seen_all = True
+        if len(self.ids) < len(wanted):
+            more, seen_all = self._find(board, list(self._wanted))
+            self.ids |= more
         self.absent = wanted - self.ids.keys() if seen_all else frozenset()
 
-    def _search(self, board: Region) -> bool:
-        """False: an entry could not be read that seems to have one of the names."""
+    def _lost_a_paused_one(self, board: Region) -> bool:
+        """At once, not at the next look: under another id it would trade until then."""
+        held = ((symbol, self.ids.get(symbol)) for symbol in self._paused)
+        return any(
+            at is not None and self._read_symbol(board, at) not in (symbol, None) for symbol, at in held
+        )
+
+    def _find(self, board: Region, wanted: list[bytes]) -> tuple[dict[str, int], bool]:
+        """Ids by symbol. False: an entry could not be read that seems to have one of the names."""
+        ids: dict[str, int] = {}
         seen_all = True
         names = board.records(BOARD_ENTRY)["symbol"]
-        found = np.flatnonzero(np.isin(np.ascontiguousarray(names).view("S16")[:, 0], list(self._wanted)))
+        found = np.flatnonzero(np.isin(np.ascontiguousarray(names).view("S16")[:, 0], wanted))
         for instrument_id in found.tolist():
             # What was found without a lock is looked at again with one.
             symbol = self._read_symbol(board, instrument_id)
             seen_all &= symbol is not None
-            if symbol is not None and symbol.encode() in self._wanted:
-                self.ids[symbol] = instrument_id
-        return seen_all
+            if symbol is not None and symbol.encode() in wanted:
+                ids[symbol] = instrument_id
+        return ids, seen_all
 
     def _symbol(self, board: Region, instrument_id: int) -> str:
         return self._read_symbol(board, instrument_id) or ""

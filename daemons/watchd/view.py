@@ -112,4 +112,6 @@ class View:
 
     def name_of(self, scope: Scope) -> str:
         """The symbol of its instrument, "" = nobody knows, or it is not one instrument."""
+        if scope.symbol:
+            return scope.symbol
         return "" if scope.instrument is None else self.names.get(scope.instrument, "")

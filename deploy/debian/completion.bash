@@ -16,10 +16,10 @@ _hft_suite() {
             words="status kill clear arm disarm pause resume cancel-all flatten limits tail report" ;;
         "watchd ctl limits") words="show set" ;;
         "watchd ctl clear"*) words="--by --reason --config --json" ;;
-        "watchd ctl kill"*) words="--instrument --strategy --by --reason --config --json" ;;
+        "watchd ctl kill"*) words="--symbol --instrument --strategy --by --reason --config --json" ;;
         "watchd ctl arm"* | "watchd ctl disarm"*) words="--by --reason --config --json" ;;
         "watchd ctl pause"* | "watchd ctl resume"* | "watchd ctl cancel-all"* | "watchd ctl flatten"*)
-            words="--all --instrument --strategy --by --reason" ;;
+            words="--all --symbol --instrument --strategy --by --reason" ;;
         "watchd ctl"*) words="--config --json" ;;
         "watchd init"*) words="--by --config" ;;
         "watchd exporter"*) words="--config --listen --once" ;;

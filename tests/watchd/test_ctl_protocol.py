@@ -42,6 +42,14 @@ def test_a_request_carries_what_was_said_and_what_the_kernel_says() -> None:
     assert request == Request("pause", "ops", "news", Scope(instrument=7), 1001, 100, 4242, "ada", 7)
 
 
+def test_an_instrument_can_be_called_by_its_symbol_and_is_nothing_else_until_the_board_knows_it() -> None:
+    scope = _parse(verb="flatten", scope={"symbol": "AAPL"}).scope
+    assert (scope, scope.all, scope.unknown, str(scope)) == (Scope(symbol="AAPL"), False, True, "AAPL")
+    assert not Scope(instrument=7, symbol="AAPL").unknown
+    for wrong in ("", "A" * 17, "A B", "Ä", 7, None):
+        assert _problem(verb="flatten", scope={"symbol": wrong}) == "scope.symbol: not a symbol"
+
+
 def test_who_does_not_say_their_name_is_named_by_their_login() -> None:
     assert _parse(verb="kill").by == "ada"
     assert _parse(verb="kill", by=" \n ").by == "ada"

@@ -246,6 +246,28 @@ def test_what_is_paused_is_looked_for_beside_the_wanted_ones(feedd: OrderStandin
     assert (eyes.ids, eyes.absent) == ({"AAPL": 3, "MSFT": 4}, frozenset())
 
 
+def test_a_paused_one_that_lost_its_id_is_looked_for_at_once(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.quote(5, "TSLA", 98, 102)
+    eyes.want({"TSLA": 5})
+    eyes.look(MS)
+    feedd.quote(5, "ELSE", 98, 102)
+    feedd.quote(6, "TSLA", 98, 102)
+    eyes.look(2 * MS)
+    assert eyes.ids == {"TSLA": 6}
+
+
+def test_a_symbol_s_id_is_what_the_board_has_now(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    feedd.quote(3, "AAPL", 98, 102)
+    feedd.quote(5, "TSLA", 98, 102)
+    eyes.look(MS)
+    assert [eyes.id_of(symbol) for symbol in ("AAPL", "TSLA", "ELSE")] == [3, 5, None]
+    feedd.quote(3, "ELSE", 98, 102)
+    feedd.quote(9, "AAPL", 98, 102)
+    assert [eyes.id_of(symbol) for symbol in ("AAPL", "TSLA", "ELSE")] == [9, 5, 3]
+    eyes.forget()
+    assert eyes.id_of("AAPL") is None
+
+
 def test_names_are_known_without_anything_to_count(shm_directory: Path, feedd: OrderStandin) -> None:
     (shm_directory / "feedd/updates.ring").unlink()
     feedd.quote(7, "AAPL", 98, 102)

@@ -13,7 +13,7 @@ from watchd.ctl_words import (
     NEEDS,
     SCOPED,
     STRATEGY_ID_MAX,
-    SYMBOL_CHARACTERS_MAX,
+    is_symbol,
 )
 
 DEFAULT_CONFIG: Final = "/etc/hft/hft.toml"
@@ -36,6 +36,7 @@ HELP: Final = {
 }
 TIMEOUT_S: Final = {"kill": 1.0, "status": 2.0}
 TIMEOUT_OTHERWISE_S: Final = 10.0  # a disarm waits for the drain
+_SCOPES: Final = {"--symbol": "SYMBOL", "--instrument": "ID", "--strategy": "ID"}
 _TAKES_SCOPE_BY_WORD: Final = ("resume", "flatten")  # what gives way or trades is not done to all by default
 
 
@@ -130,9 +131,9 @@ def _options_of(verb: str) -> dict[str, str]:
         return known
     known |= {"--timeout": "SECONDS"}
     if verb == "kill":
-        known |= {"--instrument": "ID", "--strategy": "ID"}
+        known |= _SCOPES
     if verb in SCOPED:
-        known |= {"--all": "", "--instrument": "ID", "--strategy": "ID"}
+        known |= {"--all": "", **_SCOPES}
     if verb == "limits set":
         known |= {"--symbol": "SYMBOL"}
     return known if verb in LOOKING else known | {"--by": "NAME", "--reason": "TEXT"}
@@ -157,14 +158,14 @@ def _set(options: Options, option: str, value: str) -> None:
         options.lines = _whole(option, value, LINES_MAX)
     elif option == "--timeout":
         options.timeout_s = _seconds(option, value)
-    elif option in ("--all", "--instrument", "--strategy"):
-        if options.scope is not None:
-            raise UsageError(f"{option}: one of --all, --instrument and --strategy")
-        options.scope = _scope(option, value)
-    elif option == "--symbol":
-        if not 0 < len(value) <= SYMBOL_CHARACTERS_MAX:
-            raise UsageError(f"{option}: {value!r} is not a symbol")
+    elif option == "--symbol" and not is_symbol(value):
+        raise UsageError(f"{option}: {value!r} is not a symbol")
+    elif option == "--symbol" and options.verb == "limits set":
         options.limit = {"symbol": value}
+    elif option == "--all" or option in _SCOPES:
+        if options.scope is not None:
+            raise UsageError(f"{option}: one of --all, {', '.join(_SCOPES)}")
+        options.scope = _scope(option, value)
     else:
         if not value.strip():
             raise UsageError(f"{option}: is empty")
@@ -185,6 +186,8 @@ def _set_limit(options: Options, words: list[str]) -> None:
 def _scope(option: str, value: str) -> dict[str, object]:
     if option == "--all":
         return {"all": True}
+    if option == "--symbol":
+        return {"symbol": value}
     limit = INSTRUMENT_ID_MAX if option == "--instrument" else STRATEGY_ID_MAX
     return {option.lstrip("-"): _whole(option, value, limit)}
 
@@ -211,4 +214,4 @@ def _check_needs(options: Options) -> None:
             value = _options_of(options.verb)[f"--{need}"]
             raise UsageError(f"--{need} {value}: {options.verb} needs it, someone must stand behind it")
     if options.verb in _TAKES_SCOPE_BY_WORD and options.scope is None:
-        raise UsageError(f"{options.verb} what? --all, --instrument ID or --strategy ID")
+        raise UsageError(f"{options.verb} what? --all, --symbol SYMBOL, --instrument ID or --strategy ID")

@@ -39,6 +39,8 @@ def test_values_stand_behind_a_blank_or_an_equals_sign() -> None:
         (["pause", "--all"], {"all": True}),
         (["resume", "--instrument", "65535"], {"instrument": 65535}),
         (["flatten", "--strategy=0"], {"strategy": 0}),
+        (["kill", "--symbol", "BRK.B"], {"symbol": "BRK.B"}),
+        (["resume", "--symbol=AAPL"], {"symbol": "AAPL"}),
     ],
 )
 def test_scopes(words: list[str], scope: dict[str, object] | None) -> None:
@@ -94,6 +96,10 @@ def test_tail_has_its_own_options() -> None:
         (["flatten", "--by", "ada"], "flatten what?"),
         (["pause", "--instrument", "65536"], "--instrument: '65536'"),
         (["pause", "--instrument", "²"], "--instrument"),
+        (["pause", "--symbol", ""], "--symbol: '' is not a symbol"),
+        (["pause", "--symbol", "A" * 17], "--symbol: 'AAA"),
+        (["limits", "set", "position_max", "5", "--symbol=Ä", "--by=a", "--reason=r"], "--symbol: 'Ä'"),
+        (["cancel-all", "--symbol", "AAPL", "--instrument", "7"], "--instrument: one of --all, --symbol"),
         (["pause", "--strategy", "1024"], "--strategy: '1024'"),
         (["pause", "--all", "--strategy", "1"], "--strategy: one of"),
         (["tail", "-n", "many"], "-n: 'many'"),

@@ -229,6 +229,31 @@ def test_a_pause_follows_its_symbol_through_sessions_and_restarts() -> None:
     assert world.paused == Paused()
 
 
+def test_a_symbol_is_paused_and_resumed_by_name_also_when_it_has_left_the_feed() -> None:
+    world = World().armed()
+    world.instrument_ids = {"AAPL": 7}
+    assert world.ask("pause", scope=Scope(instrument=7, symbol="AAPL"))["text"] == "pause AAPL: done"
+    assert world.paused == Paused(symbols={"AAPL": 7})
+    world.instrument_ids, world.absent_symbols = {}, {"AAPL"}
+    world.run_ms(20)
+    assert world.paused == Paused(symbols={"AAPL": 0})
+    assert world.ask("resume", scope=Scope(symbol="AAPL"))["code"] == "done"
+    world.run_ms(20)
+    assert world.paused == world.disk.record.paused == Paused()
+    assert world.ask("resume", scope=Scope(symbol="AAPL"))["code"] == "already"
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel-all", "flatten"])
+def test_a_symbol_that_nobody_knows_is_nothing_and_never_everything(verb: str) -> None:
+    world = World().armed()
+    answer = world.ask(verb, scope=Scope(symbol="AAPLL"))
+    assert (answer["code"], answer["text"]) == (
+        "refused",
+        f"{verb}: AAPLL: no such symbol on feedd's board; nothing was done",
+    )
+    assert (world.paused, world.pages.ticket) == (Paused(), 0)
+
+
 def test_a_pause_of_an_id_that_nobody_names_stays_with_the_id() -> None:
     world = World().started()
     world.ask("pause", scope=Scope(instrument=7))

@@ -109,6 +109,17 @@ def test_a_pause_follows_its_symbol_to_the_id_of_another_session(trading: Suite)
     assert (paused_ids(trading), trading.record().paused.symbols) == ([9], {"TSLA": 9})
 
 
+def test_a_symbol_is_paused_cancelled_and_resumed_by_name(trading: Suite) -> None:
+    trading.puppets["feedd"].tell("quote 7 TSLA 1000000 1000100")
+    assert trading.ask("pause", scope={"symbol": "TSLA"}, **ADA)["text"] == "pause TSLA: done"
+    assert paused_ids(trading) == [7]
+    assert trading.ask("cancel-all", scope={"symbol": "TSLA"}, **ADA)["ok"]
+    assert trading.ask("resume", scope={"symbol": "TSLA"}, **ADA)["ok"]
+    assert paused_ids(trading) == []
+    refused = trading.ask("pause", scope={"symbol": "TSLAA"}, **ADA)
+    assert (refused["code"], "TSLAA: no such symbol" in refused["text"]) == ("refused", True)
+
+
 def paused_ids(suite: Suite) -> list[int]:
     fence = Region.open(str(suite.run / "watchd/fence"), int(RegionKind.FENCE)).records(dtype("Fence"))[0]
     return np.flatnonzero(
