@@ -24,6 +24,9 @@ os.environ.setdefault("HFT_CACHE_DIR", str(ROOT / "build" / "test-cache"))
 if "PYTEST_XDIST_WORKER" in os.environ:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Harnesses whose assertions judge: what was compared belongs into the report.
+pytest.register_assert_rewrite("moments", "order_world")
+
 # What measures, starves the machine on purpose, or holds real processes to deadlines in milliseconds has the cores to
 # itself. `make test` runs the rest first, two at a time (Makefile).
 ALONE = (

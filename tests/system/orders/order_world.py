@@ -226,6 +226,8 @@ class OrderWorld:
     def judge(self, shut_ns: int, *, feedd_died: bool = False) -> None:
         """`shut_ns`: CLOCK_MONOTONIC, when the fence was shut or the lease was over."""
         self.quiet()
+        left = {name: one for name, one in self.ledger.accounts.items() if one.open_buy or one.open_sell}
+        assert not left, f"nothing is open, and yet: {left}"
         self.nothing_was_sent_since(shut_ns, unknown_max=1 if feedd_died else 0)
         if self.suite.alive("feedd"):
             self.ledgers_agree()

@@ -92,3 +92,12 @@ def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_client_order_id_names_queue_and_order() -> None:
     assert origin_of("AAAAAB" + "AAAAAABC") == (1, 66)
+
+
+def test_a_modification_told_after_the_replace_changes_nothing(tmp_path: Path) -> None:
+    modified = {"ns": 55, "what": "out", "type": "M", "user_ref": 1, "side": "B", "quantity": 70}
+    told_before = judged(tmp_path, enter(1), modified, replace(2, 1))
+    told_after = judged(tmp_path, enter(1), replace(2, 1), modified)
+    for ledger in (told_before, told_after):
+        assert (ledger.accounts["ABC"].open_buy, set(ledger.live)) == (100, {2})
+    assert judged(tmp_path, enter(1), modified).accounts["ABC"].open_buy == 70

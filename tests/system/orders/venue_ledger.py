@@ -194,7 +194,7 @@ class VenueLedger:
         elif kind == "B":
             _, shares, price_e4 = self._matches[line["match_number"]]
             self.accounts[order.symbol].trade(order.sign, -shares, price_e4)
-        elif kind == "M":
+        elif kind == "M" and not order.heir:  # one from before a replace may be told after it came
             self._reduce(order, order.open - line["quantity"])
         elif kind == "T":
             order.price_e4 = line["price_e4"]
