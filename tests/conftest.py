@@ -34,7 +34,7 @@ ALONE = (
     "braind/test_process.py", "braind/test_shadow_process.py", "braind/test_controls.py", "braind/test_idle.py",
     "braind/test_bench_tick.py",
     "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py", "watchd/exporter/test_main.py",
-    "watchd/test_alert.py", "watchd/test_scribe.py", "contract/test_control.py", "watchd/monitor/test_simulation.py",
+    "watchd/test_alert.py", "watchd/test_scribe.py", "contract/test_control.py",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -25,6 +25,7 @@ class Risk(Struct, frozen=True, forbid_unknown_fields=True):
     """The gateway's hard limits: an absent one is 0, and 0 refuses. Notional and loss in whole currency units."""
 
     symbols: Annotated[tuple[str, ...], Meta(max_length=256)] = ()
+    hours: Literal["regular", "extended"] = "regular"
     order_quantity_max: Annotated[int, Meta(ge=0, le=999_999)] = 0
     order_notional_max: Annotated[int, Meta(ge=0, le=10**9)] = 0
     position_max: Annotated[int, Meta(ge=0, le=10**9)] = 0

@@ -211,8 +211,10 @@ def _trained_model(capture: Path, day: _Day, messages_max: int, out: Path) -> Pa
     return out
 
 
-# A paper account: far from what the days' orders need, near enough to be met by a strategy that runs away.
+# A paper account: far from what the days' orders need, near enough to be met by a strategy that runs away. Extended
+# hours: a capture may be of the pre-market.
 RISK = """
+hours = "extended"
 order_quantity_max = 1000
 order_notional_max = 1000000
 position_max = 2000

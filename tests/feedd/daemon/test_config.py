@@ -184,6 +184,7 @@ REFUSALS = [
     ("unknown key in gateway", "[feedd.feed]", '[feedd.gateway]\npassword = "x"\n[feedd.feed]',
      "feedd.gateway.password"),
     ("unknown key in risk", "[run]", "[risk]\nmax_loss = 1\n[run]", "risk.max_loss"),
+    ("hours that are none", "[run]", '[risk]\nhours = "any"\n[run]', "risk.hours"),
     ("limit below range", "[run]", "[risk]\nposition_max = -1\n[run]", "risk.position_max"),
     ("limit is a float", "[run]", "[risk]\nloss_max = 1.5\n[run]", "risk.loss_max"),
     ("more orders than places", "[run]", "[risk]\nopen_orders_max = 4097\n[run]", "risk.open_orders_max"),

@@ -19,12 +19,12 @@ FIELDS: Final = (
     "side", "quantity", "price", "replaced_leaves", "emit",
     "allowed", "trade_state", "validity", "bid", "ask", "position", "open_buy", "open_sell",
     "own_best_bid", "own_best_ask", "duplicate", "own_quantity_max", "own_notional_max", "own_position_max",
-    "gross_others", "open_orders", "unacknowledged", "marked_value", "heard", "message_allowed",
-    "quantity_max", "notional_max", "position_max", "gross_max", "open_orders_max", "unacknowledged_max",
+    "gross_others", "open_orders", "unacknowledged", "marked_value", "phase", "heard", "message_allowed",
+    "hours", "quantity_max", "notional_max", "position_max", "gross_max", "open_orders_max", "unacknowledged_max",
     "loss_max", "collar_bps", "book_age_max", "intent_age_max", "tick", "lot",
     "now",
 )  # fmt: skip
-BYTES: Final = ("side", "trade_state", "validity")  # enums of a byte
+BYTES: Final = ("side", "trade_state", "validity", "phase", "hours")  # enums of a byte
 SPECIAL: Final = np.array(
     [0, 1, 2, 3, 9_999, 10_000, 10_001, 2**31, 2**32 - 1, 2**32, 2**53, 2**53 + 1, 2**62,
      2**63 - 2, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 3, 2**64 - 2, 2**64 - 1],
@@ -33,8 +33,9 @@ SPECIAL: Final = np.array(
 NONE_MAX: Final = np.uint64(2**64 - 1)
 
 RULES: Final = (
-    "nothing", "allowed", "trade_state", "book", "book_age", "intent_age", "tick", "lot", "quantity", "notional",
-    "collar", "position", "gross", "open_orders", "unacknowledged", "duplicate", "self_trade", "loss", "message",
+    "nothing", "allowed", "hours", "trade_state", "book", "book_age", "intent_age", "tick", "lot", "quantity",
+    "notional", "collar", "position", "gross", "open_orders", "unacknowledged", "duplicate", "self_trade",
+    "loss", "message",
 )  # fmt: skip
 
 
@@ -90,6 +91,11 @@ class _Ordinary:
             self._rng.random(self._count) < 0.03, self._between(0, 2), now
         )  # right after boot
         f["allowed"] = ~self._aim("allowed")
+        outside = self._aim("hours")
+        f["hours"] = np.where(outside, self._pick(0, 1, 2, 3, 3, 3, 4, 255), self._pick(2, 3))
+        f["phase"] = np.where(
+            outside, self._pick(0, 1, 2, 2, 2, 4, 255), np.maximum(f["hours"], self._pick(2, 3))
+        )
         f["trade_state"] = np.where(self._aim("trade_state"), self._pick(0, 2, 3, 4, 255), 1)
         f["tick"] = self._pick(1, 1, 5, 100, 100, 100, 10_000)
         decades = 10 ** self._pick(0, 1, 3, 4, 5)

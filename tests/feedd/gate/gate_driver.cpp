@@ -29,9 +29,9 @@ struct Case {
   Word side, quantity, price, replaced_leaves, emit;
   Word allowed, trade_state, validity, bid, ask, position, open_buy, open_sell, own_best_bid, own_best_ask, duplicate,
       own_quantity_max, own_notional_max, own_position_max;
-  Word gross_others, open_orders, unacknowledged, marked_value, heard, message_allowed;
-  Word quantity_max, notional_max, position_max, gross_max, open_orders_max, unacknowledged_max, loss_max, collar_bps,
-      book_age_max, intent_age_max, tick, lot;
+  Word gross_others, open_orders, unacknowledged, marked_value, phase, heard, message_allowed;
+  Word hours, quantity_max, notional_max, position_max, gross_max, open_orders_max, unacknowledged_max, loss_max,
+      collar_bps, book_age_max, intent_age_max, tick, lot;
   Word now;
 };
 
@@ -81,8 +81,14 @@ struct Question {
                   c.own_quantity_max,
                   c.own_notional_max,
                   c.own_position_max};
-    account = {c.gross_others, c.open_orders,         c.unacknowledged, static_cast<std::int64_t>(c.marked_value),
-               c.heard,        c.message_allowed != 0};
+    account = {c.gross_others,
+               c.open_orders,
+               c.unacknowledged,
+               static_cast<std::int64_t>(c.marked_value),
+               static_cast<schema::MarketPhase>(c.phase),
+               c.heard,
+               c.message_allowed != 0};
+    limits.hours = static_cast<schema::MarketPhase>(c.hours);
     limits.order_quantity_max = c.quantity_max;
     limits.order_notional_max = c.notional_max;
     limits.position_max = c.position_max;

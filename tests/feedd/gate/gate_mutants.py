@@ -56,6 +56,7 @@ PAIRS: Final = (
     ("limits.open_orders_max", "limits.unacknowledged_max"), ("limits.price_tick", "limits.lot"),
     ("limits.book_age_ns_max", "limits.intent_age_ns_max"), ("limits.loss_max", "limits.gross_notional_max"),
     ("order.price", "order.quantity"), ("worst.this_side", "worst.other_side"), ("worst.before", "worst.this_side"),
+    ("MarketPhase::REGULAR", "MarketPhase::EXTENDED"),
     ("message_burst", "cancel_reserve"), ("messages_per_s", "message_burst"),
 )  # fmt: skip
 

@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from hft.layout.dtypes import BookValidity, RefusalReason, Side, TradeState
+from hft.layout.dtypes import BookValidity, MarketPhase, RefusalReason, Side, TradeState
 
 UNKNOWN: Final = 2**64 - 1
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 TRADING, VALID = int(TradeState.TRADING), int(BookValidity.VALID)
+REGULAR, EXTENDED = int(MarketPhase.REGULAR), int(MarketPhase.EXTENDED)
+WITHIN: Final = {
+    (REGULAR, REGULAR),
+    (REGULAR, EXTENDED),
+    (EXTENDED, EXTENDED),
+}  # the market's phase, risk.hours
 R: Final = {reason.name: int(reason) for reason in RefusalReason}
 
 
@@ -29,8 +35,8 @@ def gate_refusal(case: Sequence[int]) -> int:  # noqa: C901, PLR0911, PLR0912 - 
         side, quantity, price, replaced_leaves, emit,
         allowed, trade_state, validity, bid, ask, position, open_buy, open_sell, own_bid, own_ask, duplicate,
         own_quantity_max, own_notional_max, own_position_max,
-        gross_others, open_orders, unacknowledged, marked_value, heard, message_allowed,
-        quantity_max, notional_max, position_max, gross_max, open_orders_max, unacknowledged_max, loss_max,
+        gross_others, open_orders, unacknowledged, marked_value, phase, heard, message_allowed,
+        hours, quantity_max, notional_max, position_max, gross_max, open_orders_max, unacknowledged_max, loss_max,
         collar_bps, book_age_max, intent_age_max, tick, lot,
         now,
     ) = case  # fmt: skip
@@ -40,6 +46,8 @@ def gate_refusal(case: Sequence[int]) -> int:  # noqa: C901, PLR0911, PLR0912 - 
         return R["MALFORMED_INTENT"]
     if not allowed:
         return R["NOT_ALLOWED"]
+    if (phase, hours) not in WITHIN:
+        return R["OUTSIDE_HOURS"]
     if trade_state != TRADING:
         return R["NOT_TRADING"]
     if validity != VALID or not 0 < bid < ask < 2**63:

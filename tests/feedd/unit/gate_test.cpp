@@ -31,7 +31,7 @@ struct World {
     instrument.validity = schema::BookValidity::VALID;
     instrument.bid_price = BID;
     instrument.ask_price = ASK;
-    account = {0, 0, 0, 0, NOW_NS - 10, true};
+    account = {0, 0, 0, 0, schema::MarketPhase::REGULAR, NOW_NS - 10, true};
     limits.order_quantity_max = limits.position_max = 1000;
     limits.order_notional_max = limits.gross_notional_max = 1'000'000'000'000;
     limits.open_orders_max = limits.unacknowledged_max = 10;
@@ -46,6 +46,7 @@ struct World {
 const std::vector<std::pair<RefusalReason, std::function<void(World&)>>> FAULTS = {
     {RefusalReason::MALFORMED_INTENT, [](World& w) { w.order.side = Side::NONE; }},
     {RefusalReason::NOT_ALLOWED, [](World& w) { w.instrument.allowed = false; }},
+    {RefusalReason::OUTSIDE_HOURS, [](World& w) { w.account.phase = schema::MarketPhase::EXTENDED; }},
     {RefusalReason::NOT_TRADING, [](World& w) { w.instrument.trade_state = schema::TradeState::HALTED; }},
     {RefusalReason::BOOK_INVALID, [](World& w) { w.instrument.validity = schema::BookValidity::PARTIAL; }},
     {RefusalReason::BOOK_STALE, [](World& w) { w.account.feed_up_to_date_ts_ns = NOW_NS - 1001; }},
@@ -71,7 +72,7 @@ TEST(GateTest, made_of_nothing_it_refuses) {
   EXPECT_EQ(RefusalReason::MALFORMED_INTENT, gate_refusal({}, {}, {}, {}, NOW_NS));
   const World world;
   EXPECT_EQ(RefusalReason::NOT_ALLOWED, gate_refusal(world.order, {}, world.account, world.limits, NOW_NS));
-  EXPECT_EQ(RefusalReason::BOOK_STALE, gate_refusal(world.order, world.instrument, {}, world.limits, NOW_NS));
+  EXPECT_EQ(RefusalReason::OUTSIDE_HOURS, gate_refusal(world.order, world.instrument, {}, world.limits, NOW_NS));
   EXPECT_EQ(RefusalReason::BOOK_STALE, gate_refusal(world.order, world.instrument, world.account, {}, NOW_NS));
 }
 
@@ -118,6 +119,26 @@ TEST(GateTest, an_absent_limit_refuses) {
     world.account.marked_value = 500;
     world.limits.*limit = 0;
     EXPECT_EQ(reason, world.refusal());
+  }
+}
+
+TEST(GateTest, regular_hours_are_within_extended_ones_and_nothing_else_is_within_any) {
+  using schema::MarketPhase;
+  const auto refusal = [](MarketPhase phase, MarketPhase hours) {
+    World world;
+    world.account.phase = phase;
+    world.limits.hours = hours;
+    return world.refusal();
+  };
+  for (const auto phase :
+       {MarketPhase::UNKNOWN, MarketPhase::CLOSED, MarketPhase::EXTENDED, MarketPhase::REGULAR, MarketPhase{4}}) {
+    const bool regular = phase == MarketPhase::REGULAR;
+    const bool extended = regular || phase == MarketPhase::EXTENDED;
+    EXPECT_EQ(regular ? RefusalReason::NONE : RefusalReason::OUTSIDE_HOURS, refusal(phase, MarketPhase::REGULAR));
+    EXPECT_EQ(extended ? RefusalReason::NONE : RefusalReason::OUTSIDE_HOURS, refusal(phase, MarketPhase::EXTENDED));
+    for (const auto hours : {MarketPhase::UNKNOWN, MarketPhase::CLOSED, MarketPhase{4}}) {
+      EXPECT_EQ(RefusalReason::OUTSIDE_HOURS, refusal(phase, hours));
+    }
   }
 }
 

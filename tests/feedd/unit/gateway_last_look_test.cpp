@@ -69,7 +69,7 @@ class GatewayLastLookTest : public GatewayTest {
     quote();
     auto venue = std::make_unique<InterruptedVenue>();
     venue_ = venue.get();
-    OrderParts parts{config_, positions_, orders_, board_, up_to_date_ns_, desk_stats_, std::move(venue)};
+    OrderParts parts{config_, positions_, orders_, board_, feed_look_, desk_stats_, std::move(venue)};
     agent_.emplace(state_, updates_, IntentLimits{100, MARKET_GENERATION}, stats_, inbox_, &ManualClock::read, &parts);
     EXPECT_EQ(PeerRegion::Change::ATTACHED, attach());
     agent_->orders()->set_limits(limits_);
@@ -109,7 +109,7 @@ class GatewayLastLookTest : public GatewayTest {
 
   Config config_;
   DeskStats desk_stats_;
-  std::atomic<std::uint64_t> up_to_date_ns_ = ManualClock::now_ns;
+  FeedLook feed_look_{ManualClock::now_ns, schema::MarketPhase::REGULAR};
   Region desk_stats_region_;
   Region positions_ = make(schema::RegionKind::GATEWAY_POSITIONS, 16, sizeof(schema::GatewayPosition), "positions");
   Region orders_ = make(schema::RegionKind::GATEWAY_ORDERS, 16, sizeof(schema::GatewayOrder), "orders");

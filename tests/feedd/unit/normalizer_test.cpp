@@ -105,6 +105,41 @@ TEST_F(NormalizerTest, a_non_printable_execution_is_flagged_and_counts_into_no_v
   EXPECT_EQ(4950, publisher.board.at(3).last_trade_price());
 }
 
+TEST_F(NormalizerTest, the_phase_is_what_the_last_system_event_of_this_session_said) {
+  using schema::MarketPhase;
+  EXPECT_EQ(MarketPhase::UNKNOWN, normalizer.phase());
+  open();
+  EXPECT_EQ(MarketPhase::CLOSED, normalizer.phase());
+  for (const auto& [code, phase] : {std::pair{'S', MarketPhase::EXTENDED},
+                                    {'Q', MarketPhase::REGULAR},
+                                    {'M', MarketPhase::EXTENDED},
+                                    {'E', MarketPhase::CLOSED},
+                                    {'Q', MarketPhase::REGULAR},
+                                    {'C', MarketPhase::CLOSED},
+                                    {'x', MarketPhase::UNKNOWN},
+                                    {'Q', MarketPhase::REGULAR}}) {
+    feed(test::system_event(code));
+    EXPECT_EQ(phase, normalizer.phase()) << code;
+  }
+  feed(test::add(3, 11, 'S', 100, 5000));
+  EXPECT_EQ(MarketPhase::REGULAR, normalizer.phase());
+  normalizer.on_session(SessionChange::END, {}, 1);
+  EXPECT_EQ(MarketPhase::REGULAR, normalizer.phase());
+  normalizer.on_session(SessionChange::BEGIN, {}, 1);
+  EXPECT_EQ(MarketPhase::UNKNOWN, normalizer.phase());
+}
+
+TEST_F(NormalizerTest, a_system_event_that_can_not_be_read_leaves_no_phase) {
+  for (const std::size_t length : {std::size_t{1}, sizeof(itch50::SystemEvent) - 1}) {
+    open();
+    feed(test::system_event('Q'));
+    auto message = test::system_event('M');
+    message.resize(length);
+    normalizer.on_message(++sequence, message, {});
+    EXPECT_EQ(schema::MarketPhase::UNKNOWN, normalizer.phase());
+  }
+}
+
 TEST_F(NormalizerTest, a_feed_heard_from_its_first_message_makes_valid_books) {
   open();
   EXPECT_EQ(BookValidity::VALID, feed(test::add(3, 11, 'S', 100, 5000)).validity());

@@ -29,7 +29,7 @@ class PositionCloserTest : public OrderDeskTest {
     limits.loss_max = UINT64_MAX / 4;
     limits.price_collar_bps = 1000;
     limits.book_age_ns_max = limits.intent_age_ns_max = 1'000'000'000'000;
-    up_to_date_ns_ = DeskClock::now_ns;
+    feed_look_.up_to_date_ns = DeskClock::now_ns;
     board_ = make(schema::RegionKind::MARKET_BOARD, 16, sizeof(schema::BoardEntry), "board");
     quote(BID, ASK);
     limits_ = Region::adopt(options(schema::RegionKind::LIMITS, 1, sizeof(schema::Limits), "limits"));
@@ -38,7 +38,7 @@ class PositionCloserTest : public OrderDeskTest {
   }
 
   void make_closer() {
-    keeper_.emplace(config_.risk, board_, up_to_date_ns_, *desk_);
+    keeper_.emplace(config_.risk, board_, feed_look_, *desk_);
     keeper_->set_limits(limits_);
     closer_.emplace(*desk_, *keeper_);
   }
@@ -92,7 +92,7 @@ class PositionCloserTest : public OrderDeskTest {
   }
 
   Region board_, limits_;
-  std::atomic<std::uint64_t> up_to_date_ns_ = 0;
+  FeedLook feed_look_{0, schema::MarketPhase::REGULAR};
   std::optional<GateKeeper> keeper_;
   std::optional<PositionCloser> closer_;
 };
@@ -266,7 +266,7 @@ TEST_F(PositionCloserTest, without_limits_nothing_is_sent) {
 
 TEST_F(PositionCloserTest, the_gate_s_no_is_told) {
   hold(100);
-  up_to_date_ns_ = 1;
+  feed_look_.up_to_date_ns = 1;
   config_.risk.limits.book_age_ns_max = 1;
   make_closer();
   ask_flat();

@@ -98,7 +98,8 @@ unsigned MarketAgent::take_packets(Source& source, std::uint64_t now_ns) noexcep
       stats_.receive_to_publish_ns.record(last_event_ns_ - datagram.receive_ts_ns);
     }
   }
-  up_to_date_ns_.store(sequencer_.up_to_date_ns(), std::memory_order_relaxed);  // an age: no partner
+  look_.up_to_date_ns.store(sequencer_.up_to_date_ns(), std::memory_order_relaxed);
+  look_.phase.store(normalizer_.phase(), std::memory_order_relaxed);
   if (counters_.silent && sequencer_.heard_ns() == now_ns) {
     counters_.silent = false;
     normalizer_.on_feed_back();
@@ -152,6 +153,7 @@ void MarketAgent::publish_stats() noexcept {
   for (const Source& source : sources_) stats_.publish_line(source.line, source.receiver.counters());
   stats_.publish(sequencer_);
   stats_.publish(normalizer_.counters());
+  counters_.phase = normalizer_.phase();
   stats_.publish(counters_);
 }
 

@@ -4,7 +4,6 @@
 // when no line has carried a packet of the session for `silence_alarm_ns` SESSION '!' says so, and '*' behind the
 // first one that comes again.
 #pragma once
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "protocol/sequencer.hpp"
 #include "publish/normalizer.hpp"
 #include "runtime/config.hpp"
+#include "runtime/feed_look.hpp"
 #include "runtime/loop_totals.hpp"
 
 namespace hft::feedd {
@@ -48,9 +48,8 @@ class MarketAgent {
     PacketReceiver receiver;
   };
   [[nodiscard]] const std::vector<Source>& sources() const noexcept { return sources_; }
-  // CLOCK_MONOTONIC at which the books last had all that the lines had said (Sequencer::up_to_date_ns), 0 = not in this
-  // session; the gateway thread looks at it.
-  [[nodiscard]] const std::atomic<std::uint64_t>& up_to_date_ns() const noexcept { return up_to_date_ns_; }
+  // For the gateway thread.
+  [[nodiscard]] const FeedLook& look() const noexcept { return look_; }
 
  private:
   unsigned take_packets(Source& source, std::uint64_t now_ns) noexcept;
@@ -79,7 +78,7 @@ class MarketAgent {
   std::uint64_t replies_until_ns_ = 0;
   std::uint64_t timer_due_ns_ = 0;
   std::uint64_t house_due_ns_ = 0;
-  alignas(128) std::atomic<std::uint64_t> up_to_date_ns_{0};  // another thread's line
+  alignas(128) FeedLook look_;  // another thread's line
 };
 
 }  // namespace hft::feedd

@@ -21,6 +21,7 @@ void MarketStats::declare(StatsRegistry& registry) {
   registry.counter(ticks_, "feedd_ticks_total", "events");
   registry.counter(silence_alarms_, "feedd_silence_alarms_total", "alarms");
   registry.gauge(silent_, "feedd_feed_silent", "bool");
+  registry.gauge(phase_, "feedd_market_phase", "phase");
   registry.histogram(receive_to_publish_ns, "feedd_receive_to_publish_ns", "ns");
   registry.counter(loop_iterations, "feedd_loop_iterations_total", "rounds", stat_label("thread", "market"));
 }
@@ -146,6 +147,7 @@ void MarketStats::publish(const AgentCounters& counters) noexcept {
   request_errors_.set(counters.request_errors);
   silence_alarms_.set(counters.silence_alarms);
   silent_.set(counters.silent);
+  phase_.set(static_cast<std::uint64_t>(counters.phase));
 }
 
 }  // namespace hft::feedd

@@ -20,6 +20,7 @@ struct AgentCounters {
   std::uint64_t request_errors = 0;
   std::uint64_t silence_alarms = 0;
   bool silent = false;
+  schema::MarketPhase phase = schema::MarketPhase::UNKNOWN;
 };
 
 class MarketStats {
@@ -61,7 +62,7 @@ class MarketStats {
   std::vector<TypeCounter> types_;
   Counter messages_decoded_, published_, board_entries_, instruments_full_, unknown_sides_;
 
-  Counter ticks_, silence_alarms_, silent_;
+  Counter ticks_, silence_alarms_, silent_, phase_;
 };
 
 }  // namespace hft::feedd

@@ -22,6 +22,21 @@ constexpr schema::TradeState trade_state_of(char code) noexcept {
   }
 }
 
+constexpr schema::MarketPhase phase_after(char event_code) noexcept {
+  switch (event_code) {
+    case 'O':  // start of messages
+    case 'E':  // end of system hours
+    case 'C':  // end of messages
+      return schema::MarketPhase::CLOSED;
+    case 'S':  // start of system hours
+    case 'M':  // end of market hours
+      return schema::MarketPhase::EXTENDED;
+    case 'Q':  // start of market hours
+      return schema::MarketPhase::REGULAR;
+    default: return schema::MarketPhase::UNKNOWN;
+  }
+}
+
 // The four characters in memory order.
 inline std::uint64_t word_of(const itch50::Mpid& mpid) noexcept {
   std::uint64_t word = 0;
@@ -94,6 +109,7 @@ void Normalizer<Publisher, Clock>::update_trade_state(const Context& context) {
 
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::on_type(const Context& context, const itch50::SystemEvent& message) {
+  phase_ = normalizer_detail::phase_after(message.event_code);
   publish(context, schema::EventKind::SESSION, {.code = message.event_code});
 }
 

@@ -62,6 +62,8 @@ class Normalizer {
   void set_midnight_utc_ns(std::uint64_t midnight_utc_ns) noexcept { midnight_utc_ns_ = midnight_utc_ns; }
 
   [[nodiscard]] const NormalizerCounters& counters() const noexcept { return counters_; }
+  // By the system events of this session.
+  [[nodiscard]] schema::MarketPhase phase() const noexcept { return phase_; }
   [[nodiscard]] const Instruments& instruments() const noexcept { return instruments_; }
   [[nodiscard]] const BookEngine& engine() const noexcept { return engine_; }
   [[nodiscard]] std::uint64_t ring_sequence() const noexcept { return ring_sequence_; }
@@ -137,6 +139,7 @@ class Normalizer {
   Instrument whole_feed_;  // stands for locate 0
   NormalizerCounters counters_;
   schema::BookValidity feed_validity_ = schema::BookValidity::NO_BOOK;  // what a new book starts with
+  schema::MarketPhase phase_ = schema::MarketPhase::UNKNOWN;
   std::uint64_t ring_sequence_ = 0;
   std::uint64_t feed_sequence_ = 0;   // of the last message or gap
   std::uint64_t exchange_ts_ns_ = 0;  // of the last message

@@ -50,12 +50,15 @@ void Normalizer<Publisher, Clock>::on_message(std::uint64_t feed_sequence, Bytes
   dispatch({id, listed, instrument, exchange_ts_ns_, meta, prefix.type}, message);
 }
 
-// A known type of the wrong length was meant for a book, or said whether it trades: that book has lost something.
+// A known type of the wrong length was meant for a book, or said whether it trades: that book has lost something. So
+// has the phase, if it was a system event.
 template <EventPublisher Publisher, EventClock Clock>
 void Normalizer<Publisher, Clock>::skip(itch50::MalformedMessage reason, Bytes message) {
   ++counters_.malformed_messages[static_cast<std::size_t>(reason)];
-  if (message.size() < sizeof(itch50::Prefix)) return;
+  if (message.empty()) return;
   const char type = static_cast<char>(message[0]);
+  if (type == 'S') phase_ = schema::MarketPhase::UNKNOWN;
+  if (message.size() < sizeof(itch50::Prefix)) return;
   if (!itch50::changes_book(type) && !itch50::changes_trading(type)) return;
   const std::uint32_t id = view_as<itch50::Prefix>(message).stock_locate.value();
   if (instruments_.lists(id)) invalidate(id, schema::BookValidity::INVALID_GAP);
@@ -82,6 +85,7 @@ void Normalizer<Publisher, Clock>::on_session(SessionChange change, const MoldSe
     engine_.clear();
     instruments_.reset();
     feed_validity_ = schema::BookValidity::NO_BOOK;
+    phase_ = schema::MarketPhase::UNKNOWN;
   }
   publish_own(schema::EventKind::SESSION, {.code = change == SessionChange::BEGIN ? '+' : '.'});
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hft/schema/hft_generated.h"
 #include "ingest/endpoint.hpp"
 #include "protocol/sequencer.hpp"
 #include "publish/trading_date.hpp"
@@ -91,6 +92,7 @@ struct GatewayConfig {
 
 // Values and notional in price units × shares (currency × 10^4), as the gate computes.
 struct RiskLimits {
+  schema::MarketPhase hours = schema::MarketPhase::REGULAR;  // or EXTENDED, which has the regular ones in it
   std::uint64_t order_quantity_max = 0;
   std::uint64_t order_notional_max = 0;
   std::uint64_t position_max = 0;

@@ -82,6 +82,8 @@ std::vector<std::string> read_symbols(Section& section, const std::string& name)
 }
 
 void read_limits(Section& section, std::uint32_t orders, RiskLimits& limits) {
+  section.choice<schema::MarketPhase>(
+      "hours", {{"regular", schema::MarketPhase::REGULAR}, {"extended", schema::MarketPhase::EXTENDED}}, limits.hours);
   section.integer("order_quantity_max", 0, 999'999, limits.order_quantity_max);
   currency(section, "order_notional_max", 1'000'000'000, limits.order_notional_max);
   section.integer("position_max", 0, 1'000'000'000, limits.position_max);

@@ -49,7 +49,7 @@ std::optional<OrderParts> order_parts(const Config& config, OwnRegions& regions,
       regions.gateway_positions.region,
       regions.gateway_orders.region,
       regions.market_board.region,
-      market.up_to_date_ns(),
+      market.look(),
       desk_stats,
       make_venue(config.gateway, TradingDay(config.feed.trading_date), venue_stats, read_venue_password())};
 }

@@ -21,7 +21,7 @@ OrderSide::OrderSide(OrderParts& parts, Region& state, RingWriter<schema::OrderU
       updates_(updates),
       clock_(clock),
       desk_({state, parts.positions, parts.orders}, updates, parts.config, std::move(parts.venue), parts.stats, clock),
-      keeper_(parts.config.risk, parts.board, parts.feed_up_to_date_ns, desk_),
+      keeper_(parts.config.risk, parts.board, parts.feed, desk_),
       closer_(desk_, keeper_) {}
 
 unsigned OrderSide::work(const FenceSnapshot& seen, std::uint64_t close_reason, std::uint64_t now_ns) noexcept {

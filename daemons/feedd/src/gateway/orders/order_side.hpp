@@ -1,6 +1,5 @@
 // Everything that a gateway with a venue has beyond one without: the desk, the gate's keeper, and what watchd asks.
 #pragma once
-#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -12,13 +11,13 @@
 
 namespace hft::feedd {
 
-// What it is made of; regions, stats and `feed_up_to_date_ns` outlive it.
+// What it is made of; regions, stats and `feed` outlive it.
 struct OrderParts {
   const Config& config;
   Region& positions;  // gateway.positions
   Region& orders;     // gateway.orders
   const Region& board;
-  const std::atomic<std::uint64_t>& feed_up_to_date_ns;
+  const FeedLook& feed;
   DeskStats& stats;
   std::unique_ptr<Venue> venue;
 };

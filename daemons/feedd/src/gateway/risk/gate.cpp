@@ -22,6 +22,13 @@ bool well_formed(const GateOrder& order) noexcept {
   return (order.side == Side::BUY || order.side == Side::SELL) && is_price(order.price) && order.quantity > 0;
 }
 
+// Extended hours surround the regular ones.
+bool within_hours(schema::MarketPhase phase, schema::MarketPhase hours) noexcept {
+  using schema::MarketPhase;
+  return phase == MarketPhase::REGULAR ? hours == MarketPhase::REGULAR || hours == MarketPhase::EXTENDED
+                                       : phase == MarketPhase::EXTENDED && hours == MarketPhase::EXTENDED;
+}
+
 // A single venue's book in continuous trading: neither empty nor locked nor crossed.
 bool usable(const GateInstrument& instrument) noexcept {
   return instrument.validity == schema::BookValidity::VALID && is_price(instrument.bid_price) &&
@@ -110,6 +117,7 @@ bool within_loss(std::int64_t marked_value, std::uint64_t loss_max) noexcept {
 RefusalReason market_refusal(const GateOrder& order, const GateInstrument& instrument, const GateAccount& account,
                              const RiskLimits& limits, std::uint64_t now_ns) noexcept {
   if (!instrument.allowed) return RefusalReason::NOT_ALLOWED;
+  if (!within_hours(account.phase, limits.hours)) return RefusalReason::OUTSIDE_HOURS;
   if (!(instrument.trade_state == schema::TradeState::TRADING)) return RefusalReason::NOT_TRADING;
   if (!usable(instrument)) return RefusalReason::BOOK_INVALID;
   if (!fresh(account.feed_up_to_date_ts_ns, now_ns, limits.book_age_ns_max)) return RefusalReason::BOOK_STALE;

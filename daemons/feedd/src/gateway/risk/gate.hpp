@@ -46,7 +46,8 @@ struct GateAccount {
   std::uint64_t gross_notional_others = UINT64_MAX;  // worst case × mark of all other instruments
   std::uint64_t open_orders = UINT64_MAX;
   std::uint64_t unacknowledged = UINT64_MAX;
-  std::int64_t marked_value = INT64_MIN;    // realized and unrealized, of the day; loss is negative
+  std::int64_t marked_value = INT64_MIN;  // realized and unrealized, of the day; loss is negative
+  schema::MarketPhase phase = schema::MarketPhase::UNKNOWN;
   std::uint64_t feed_up_to_date_ts_ns = 0;  // the books last had all that the feed's lines had said; 0 = never
   bool message_allowed = false;             // MessageBucket::order_allowed
 };

@@ -34,11 +34,10 @@ std::uint64_t mid_price(const schema::BoardEntry& entry) noexcept {
 
 }  // namespace
 
-GateKeeper::GateKeeper(const RiskConfig& config, const Region& board,
-                       const std::atomic<std::uint64_t>& feed_up_to_date_ns, OrderDesk& desk)
+GateKeeper::GateKeeper(const RiskConfig& config, const Region& board, const FeedLook& feed, OrderDesk& desk)
     : config_(config),
       board_(board),
-      feed_up_to_date_ns_(feed_up_to_date_ns),
+      feed_(feed),
       desk_(desk),
       limits_(config.limits, static_cast<std::uint32_t>(board.capacity_records())),
       duplicates_(config.limits.duplicate_window_ns) {}
@@ -168,8 +167,8 @@ GateAccount GateKeeper::account_state(AccountPlace place, std::uint64_t now_ns) 
   state.open_orders = desk_.table().open_orders();
   state.unacknowledged = desk_.unacknowledged();
   state.marked_value = desk_.accounts().marked_value();
-  state.feed_up_to_date_ts_ns =
-      feed_up_to_date_ns_.load(std::memory_order_relaxed);  // an age in milliseconds: no partner
+  state.phase = feed_.phase.load(std::memory_order_relaxed);
+  state.feed_up_to_date_ts_ns = feed_.up_to_date_ns.load(std::memory_order_relaxed);
   state.message_allowed = desk_.bucket().order_allowed(now_ns);
   return state;
 }

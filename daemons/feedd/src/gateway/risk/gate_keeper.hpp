@@ -1,6 +1,5 @@
 // Fills in what the gate is asked: the account, the book on the board, the limits in force, what went out lately.
 #pragma once
-#include <atomic>
 #include <cstdint>
 
 #include "feedd/region.hpp"
@@ -9,6 +8,7 @@
 #include "gateway/risk/gate.hpp"
 #include "gateway/risk/limits_view.hpp"
 #include "gateway/risk/message_bucket.hpp"
+#include "runtime/feed_look.hpp"
 
 namespace hft::feedd {
 
@@ -18,9 +18,8 @@ class GateKeeper {
   static constexpr std::uint64_t NAMES_INTERVAL_NS = 100'000'000;  // between two walks over the board
   static constexpr std::uint32_t ENTRIES_A_ROUND = 16;
 
-  // `board`, `feed_up_to_date_ns` (Sequencer::up_to_date_ns) and `desk` outlive the keeper.
-  GateKeeper(const RiskConfig& config, const Region& board, const std::atomic<std::uint64_t>& feed_up_to_date_ns,
-             OrderDesk& desk);
+  // `board`, `feed` and `desk` outlive the keeper.
+  GateKeeper(const RiskConfig& config, const Region& board, const FeedLook& feed, OrderDesk& desk);
 
   // NEW and REPLACE: the first "no" from NOT_ALLOWED on. A CANCEL is asked for its message alone.
   [[nodiscard]] schema::RefusalReason refusal(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
@@ -51,7 +50,7 @@ class GateKeeper {
 
   const RiskConfig config_;
   const Region& board_;
-  const std::atomic<std::uint64_t>& feed_up_to_date_ns_;
+  const FeedLook& feed_;
   OrderDesk& desk_;
   LimitsView limits_;
   DuplicateWindow duplicates_;
