@@ -36,7 +36,7 @@ def assemble(
 ) -> Assembled:
     """Compiles nothing yet but the model's call. Raises StrategyError, PackageError, ModelError, LibtorchError."""
     libtorch.use_one_thread()
-    strategy_class = find_strategy(braind.strategy)
+    strategy_class = find_strategy(braind.strategy, braind.strategy_path)
     manifest, binary = load(Path(braind.model), strategy_class.features, libtorch.version())
     strategy = strategy_class(braind, manifest)
     brain = Brain(

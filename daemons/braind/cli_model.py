@@ -31,7 +31,10 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "--messages", type=int, default=0, metavar="N", help="only the first N messages (0 = all)"
     )
     parser.add_argument(
-        "--strategy", default=DEFAULT_STRATEGY, metavar="MODULE:CLASS", help="whose features (%(default)s)"
+        "--strategy",
+        default=DEFAULT_STRATEGY,
+        metavar="MODULE:CLASS",
+        help="whose features; also one in this directory (%(default)s)",
     )
     parser.add_argument(
         "--horizon-ms", type=int, default=0, metavar="MS",
@@ -68,7 +71,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True, highlight=False)
     try:
         options = Options(
-            features=find_strategy(arguments.strategy).features,
+            features=find_strategy(arguments.strategy, str(Path.cwd())).features,
             horizon_ms=_at_least(arguments, "horizon_ms", 0),
             dead_band_ticks=_at_least(arguments, "dead_band_ticks", 0),
             decision_interval_us=_at_least(arguments, "decision_interval_us", 0),

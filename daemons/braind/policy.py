@@ -17,7 +17,9 @@ An action is a wish: the shadow book admits it or counts why not (braind.shadow.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -68,8 +70,15 @@ class StrategyError(Exception):
     """The configured strategy can not be imported or is not a strategy."""
 
 
-def find_strategy(name: str) -> type[Strategy]:
-    """The class that ``module:Class`` names. Raises StrategyError."""
+def find_strategy(name: str, directory: str = "") -> type[Strategy]:
+    """The class that ``module:Class`` names. Looked for in `directory` too, after what is installed.
+
+    Raises StrategyError.
+    """
+    if directory and not Path(directory).is_dir():
+        raise StrategyError(f"braind.strategy_path {directory}: not a directory")
+    if directory and directory not in sys.path:
+        sys.path.append(directory)
     module_name, _, class_name = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)

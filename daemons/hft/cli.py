@@ -44,6 +44,7 @@ COMMANDS = (
         ("model", "export"), "braind.cli_model", "compile a package again (--autotune: faster)", "export"
     ),
     Command(("model", "info"), "braind.cli_model", "what a model package holds", "info"),
+    Command(("strategy", "new"), "braind.scaffold", "a strategy of your own, with its test"),
     Command(("config", "check"), "hft.config.command", "check a configuration file as the daemons will"),
     Command(
         ("memory", "prepare"), "hft.host.memory", "huge pages and region directories (as root)", "prepare"

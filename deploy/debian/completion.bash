@@ -3,12 +3,13 @@ _hft_suite() {
     local current=${COMP_WORDS[COMP_CWORD]} words="" place
     place="${COMP_WORDS[*]:0:COMP_CWORD}"
     case "${place##*/}" in
-        hft) words="bench config decode demo doctor jitter journal memory model record tune" ;;
+        hft) words="bench config decode demo doctor jitter journal memory model record strategy tune" ;;
         "hft bench") words="ring tick" ;;
         "hft config") words="check" ;;
         "hft journal") words="info verify orders cut" ;;
         "hft memory") words="prepare" ;;
         "hft model") words="train export info" ;;
+        "hft strategy") words="new" ;;
         "hft tune") words="plan render" ;;
         "hft doctor"*) words="--config --strict --all --json --fix-script --preflight --report" ;;
         watchd) words="--config check ctl exporter halt init" ;;

@@ -36,10 +36,10 @@ def processes_of(directory: str) -> list[str]:
     return found
 
 
-def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_demo(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [HFT, "demo", *arguments],
-        capture_output=True, text=True, timeout=START_SECONDS_MAX, check=False,
+        capture_output=True, text=True, timeout=START_SECONDS_MAX, check=False, cwd=cwd,
     )  # fmt: skip
 
 
@@ -141,6 +141,19 @@ def test_without_a_venue_intents_are_checked_and_not_sent(small_day: Path, tmp_p
 
 
 @pytest.mark.slow
+def test_a_strategy_of_one_s_own_trades_as_it_was_written_by_hft_strategy_new(
+    small_day: Path, tmp_path: Path
+) -> None:
+    subprocess.run([HFT, "strategy", "new", "fade_it"], cwd=tmp_path, check=True, capture_output=True)
+    arguments = ("--speed", "4", "--strategy", "fade_it:FadeItStrategy", "--json", "report.json")
+    done = run_demo("--capture", str(small_day), *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["orders"]["filled"] > 0
+    assert report["ledgers_agree"] is True
+
+
+@pytest.mark.slow
 def test_a_day_that_starts_mid_session_without_a_directory_is_decided_on_too(
     small_day: Path, tmp_path: Path
 ) -> None:
@@ -237,6 +250,8 @@ def test_a_killed_demo_leaves_no_daemon_and_its_directory_goes_with_the_next_run
         (("--speed", "0"), 2, "--speed"),
         (("--loss", "1.5"), 2, "--loss"),
         (("--seconds", "soon"), 2, "--seconds"),
+        (("--strategy", "luck"), 2, "luck"),
+        (("--strategy", "luck:Luck"), 1, "luck"),
     ],
 )
 def test_what_can_not_work_is_refused_by_name(arguments: tuple[str, ...], code: int, word: str) -> None:

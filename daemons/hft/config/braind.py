@@ -17,6 +17,7 @@ class Braind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     idle: Literal["spin", "backoff"] = "spin"
     model: str
     strategy: str = "braind.strategies.imbalance:ImbalanceStrategy"
+    strategy_path: str = ""
     symbols: Annotated[tuple[str, ...], Meta(min_length=1, max_length=4096)]
     intents_ring_records: Annotated[int, Meta(ge=16, le=65536)] = 4096
     inputs_ring_records: Annotated[int, Meta(ge=1024, le=1 << 22)] = 1 << 16
@@ -39,6 +40,9 @@ def check_braind(braind: Braind) -> None:
         raise ConfigError("braind.model", "empty")
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", braind.strategy, re.ASCII):
         raise ConfigError("braind.strategy", f'"{braind.strategy}" is not module:Class')
+    path = braind.strategy_path
+    if path and (not path.startswith("/") or "\0" in path):
+        raise ConfigError("braind.strategy_path", f'"{path}" is not an absolute path')
     check_symbols("braind.symbols", braind.symbols)
     check_power_of_two("braind.intents_ring_records", braind.intents_ring_records)
     check_power_of_two("braind.inputs_ring_records", braind.inputs_ring_records)

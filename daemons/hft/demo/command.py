@@ -68,9 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--strategy",
-        choices=sorted(prepare.STRATEGIES),
+        type=_strategy,
         default="taker",
-        help="takes on the model's score, quotes both sides, or takes without looking at its position (%(default)s)",
+        metavar="NAME",
+        help="taker on the model's score, maker that quotes both sides, imbalance that takes without looking at its "
+        "position, or MODULE:CLASS of your own in this directory (%(default)s)",
     )
     add("--no-orders", action="store_true", help="no paper venue: intents are checked and not sent")
     add("--record", type=Path, metavar="DIR", help="record the run into a journal (see braind --replay)")
@@ -80,6 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--reorder", type=_rate, default=0.0, metavar="P", help="send this share late")
     add("--plain", action="store_true", help="plain lines also on a terminal")
     add("--keep", action="store_true", help="keep the run's directory: logs, configuration, regions")
+
+
+def _strategy(text: str) -> str:
+    if text not in prepare.STRATEGIES and ":" not in text:
+        known = ", ".join(prepare.STRATEGIES)
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {known}, and no MODULE:CLASS")
+    return text
 
 
 def _count(text: str) -> int:

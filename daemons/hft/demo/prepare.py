@@ -114,7 +114,7 @@ def make_plan(arguments: argparse.Namespace, directory: Path, log: Console) -> P
         symbols=tuple(day.symbols.values()),
         shown=dict(list(day.symbols.items())[:SHOWN_INSTRUMENTS]),
         partial=day.partial,
-        model=_trained_model(capture, day, arguments.messages, (arguments.record or directory) / "model"),
+        model=_trained_model(capture, day, arguments, (arguments.record or directory) / "model"),
     )
 
 
@@ -199,12 +199,13 @@ def free_udp_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
-def _trained_model(capture: Path, day: _Day, messages_max: int, out: Path) -> Path:
+def _trained_model(capture: Path, day: _Day, arguments: argparse.Namespace, out: Path) -> Path:
     """Trains on this day (the same training comes from the cache) into `out`. Raises PlanError."""
     _run_step(
         [
             executable("hft"), "model", "train", "--capture", str(capture), "--date", day.trading_date,
-            "--messages", str(messages_max), "--out", str(out),
+            "--messages", str(arguments.messages), "--out", str(out),
+            "--strategy", STRATEGIES.get(arguments.strategy, arguments.strategy),
         ],
         "training",
     )  # fmt: skip
@@ -313,7 +314,8 @@ gap_timeout_ms = 1000
 idle = "backoff"
 model = {json.dumps(str(plan.model))}
 symbols = {json.dumps(list(plan.symbols))}
-strategy = {json.dumps(STRATEGIES[strategy])}
+strategy = {json.dumps(STRATEGIES.get(strategy, strategy))}
+strategy_path = {json.dumps("" if strategy in STRATEGIES else str(Path.cwd()))}
 accept_partial_books = {json.dumps(plan.partial)}
 checkpoint_interval_records = {CHECKPOINT_INTERVAL_RECORDS}
 """

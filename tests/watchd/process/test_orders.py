@@ -111,6 +111,8 @@ def test_a_pause_follows_its_symbol_to_the_id_of_another_session(trading: Suite)
 
 def test_a_symbol_is_paused_cancelled_and_resumed_by_name(trading: Suite) -> None:
     trading.puppets["feedd"].tell("quote 7 TSLA 1000000 1000100")
+    trading.puppets["feedd"].tell("orders 1 7 2")
+    wait_until(lambda: trading.status()["orders"]["open_orders"] == 1, "it was told")
     assert trading.ask("pause", scope={"symbol": "TSLA"}, **ADA)["text"] == "pause TSLA: done"
     assert paused_ids(trading) == [7]
     assert trading.ask("cancel-all", scope={"symbol": "TSLA"}, **ADA)["ok"]

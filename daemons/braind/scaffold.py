@@ -1,0 +1,77 @@
+"""`hft strategy new`: a strategy of one's own with its test, and how braind is told of it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import keyword
+import re
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+TEMPLATES = {"{name}.py": "strategy.py.in", "test_{name}.py": "test_strategy.py.in"}
+NEXT_STEPS = """
+  python -m pytest {test}            its test (NUMBA_DISABLE_JIT=1: in a debugger)
+  hft demo --strategy {module}:{name}     on a market day, from {directory}
+
+and in the configuration, with a model of its features (hft model train --strategy {module}:{name}):
+
+  [braind]
+  strategy_path = "{directory}"
+  strategy = "{module}:{name}\""""
+
+
+class ScaffoldError(Exception):
+    """The message says which name or file can not be, and why."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of the module: lower_case_words")
+    parser.add_argument("--directory", type=Path, default=Path(), metavar="DIR", help="where to (here)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit codes: 0 written, 1 the name can not be used, or a file is there or can not be written."""
+    try:
+        written = scaffold(arguments.name, arguments.directory)
+    except (ScaffoldError, OSError) as error:
+        print(f"hft strategy new: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(f"written: {path}" for path in written))
+    directory = arguments.directory.absolute()
+    print(
+        NEXT_STEPS.format(
+            test=written[1], module=arguments.name, name=class_name(arguments.name), directory=directory
+        )
+    )
+    return 0
+
+
+def class_name(module: str) -> str:
+    """fade_the_spread -> FadeTheSpreadStrategy."""
+    return "".join(word.capitalize() for word in module.split("_")).removesuffix("Strategy") + "Strategy"
+
+
+def scaffold(module: str, directory: Path) -> list[Path]:
+    """Writes the strategy and its test, neither over a file that is there. Raises ScaffoldError, OSError."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", module) or keyword.iskeyword(module):
+        raise ScaffoldError(
+            f"{module}: a module is named in lower case letters, digits and _, and is no keyword"
+        )
+    if not directory.is_dir():
+        raise ScaffoldError(f"{directory}: not a directory")
+    paths = {directory / name.format(name=module): template for name, template in TEMPLATES.items()}
+    for path in paths:
+        if path.exists():
+            raise ScaffoldError(f"{path}: is there already, nothing was written")
+    if importlib.util.find_spec(module) is not None:
+        raise ScaffoldError(
+            f"{module}: a module of that name is installed, it would be found in place of yours"
+        )
+    for path, template in paths.items():
+        text = files("braind").joinpath("templates", template).read_text(encoding="utf-8")
+        path.write_text(
+            text.replace("@CLASS@", class_name(module)).replace("@MODULE@", module), encoding="utf-8"
+        )
+    return list(paths)
