@@ -140,6 +140,17 @@ TEST_F(NormalizerTest, a_system_event_that_can_not_be_read_leaves_no_phase) {
   }
 }
 
+TEST_F(NormalizerTest, an_execution_of_an_unknown_order_counts_and_leaves_the_last_price) {
+  open();
+  feed(test::add(3, 11, 'S', 100, 5000));
+  feed(test::executed(3, 11, 40));
+  feed(test::executed(3, 99, 7));
+  normalizer.flush();
+  EXPECT_EQ(47u, publisher.board.at(3).volume());
+  EXPECT_EQ(40u, publisher.board.at(3).last_trade_quantity());
+  EXPECT_EQ(5000, publisher.board.at(3).last_trade_price());
+}
+
 TEST_F(NormalizerTest, a_feed_heard_from_its_first_message_makes_valid_books) {
   open();
   EXPECT_EQ(BookValidity::VALID, feed(test::add(3, 11, 'S', 100, 5000)).validity());

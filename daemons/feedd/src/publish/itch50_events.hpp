@@ -95,8 +95,10 @@ void Normalizer<Publisher, Clock>::count_trade(const Context& context, std::int6
   if (!context.listed || quantity == 0) return;
   auto& detail = instruments_.detail(context.id);
   detail.volume += quantity;
-  detail.last_trade_quantity = quantity;
-  detail.last_trade_price = price;
+  if (price != 0) {  // else of an order that nobody knows
+    detail.last_trade_quantity = quantity;
+    detail.last_trade_price = price;
+  }
   changed(context);
 }
 
