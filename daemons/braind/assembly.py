@@ -16,7 +16,7 @@ from braind.identity import Identity, identify
 from braind.model import libtorch
 from braind.model.inference import NativeModel
 from braind.model.package import load
-from braind.policy import find_strategy
+from braind.policy import find_strategy, make_strategy
 from hft.config import Braind
 
 
@@ -38,7 +38,7 @@ def assemble(
     libtorch.use_one_thread()
     strategy_class = find_strategy(braind.strategy, braind.strategy_path)
     manifest, binary = load(Path(braind.model), strategy_class.features, libtorch.version())
-    strategy = strategy_class(braind, manifest)
+    strategy = make_strategy(strategy_class, braind, manifest)
     brain = Brain(
         FeatureState.unresolved(len(braind.symbols), instruments_max),
         NativeModel(binary, len(manifest.features)),

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import sdnotify  # type: ignore[import-untyped]
 import structlog
+from numba.core.errors import NumbaError
 
 from braind.assembly import assemble
 from braind.brain import Brain
@@ -153,6 +154,15 @@ class Around(NamedTuple):
     report: Report
 
 
+def _rehearsed(brain: Brain) -> str:
+    """What the compiler says against it, "" = nothing. As text: its error holds on to everything it has seen."""
+    try:
+        rehearse(brain)
+    except NumbaError as error:
+        return str(error)
+    return ""
+
+
 def _made(config: Config, braind: Braind, around: Around) -> _Daemon:
     """All regions of `<run>/braind`, and the loop, rehearsed."""
     directory, huge = Path(config.run.directory), config.run.huge_pages == "require"
@@ -167,7 +177,8 @@ def _made(config: Config, braind: Braind, around: Around) -> _Daemon:
         braind, config.feedd.capacity.instruments, metrics.histogram_addresses, around.controls.addresses
     )
     brain, document = assembled.brain, assembled.identity.encoded()
-    rehearse(brain)
+    if problem := _rehearsed(brain):
+        raise StrategyError(f"braind.strategy {braind.strategy}: its policy does not compile: {problem}")
     inputs = Inputs(str(folder / "inputs.ring"), braind.inputs_ring_records, huge, brain.counts)
     checkpoints = Checkpoints(
         str(folder / "checkpoint"), brain, hash_of(document), braind.checkpoint_interval_records, huge

@@ -17,6 +17,7 @@ An action is a wish: the shadow book admits it or counts why not (braind.shadow.
 from __future__ import annotations
 
 import importlib
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ class Strategy(Protocol):
 
 
 class StrategyError(Exception):
-    """The configured strategy can not be imported or is not a strategy."""
+    """The configured strategy can not be found, imported or made, or is not a strategy."""
 
 
 def find_strategy(name: str, directory: str = "") -> type[Strategy]:
@@ -75,15 +76,42 @@ def find_strategy(name: str, directory: str = "") -> type[Strategy]:
 
     Raises StrategyError.
     """
-    if directory and not Path(directory).is_dir():
-        raise StrategyError(f"braind.strategy_path {directory}: not a directory")
-    if directory and directory not in sys.path:
-        sys.path.append(directory)
+    if directory:
+        _look_in(directory)
     module_name, _, class_name = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        raise StrategyError(f"braind.strategy {name}: {error}") from error
+    except Exception as error:  # whatever somebody's module does when it is imported
+        raise StrategyError(f"braind.strategy {name}: {_told(error)}") from error
     if lacking := [n for n in ("features", "strategy_id", "state_words", "policy") if not hasattr(found, n)]:
         raise StrategyError(f"braind.strategy {name}: not a strategy, it lacks {', '.join(lacking)}")
     return found  # type: ignore[no-any-return]
+
+
+def make_strategy(strategy_class: type[Strategy], config: Braind, manifest: Manifest) -> Strategy:
+    """Raises StrategyError."""
+    try:
+        return strategy_class(config, manifest)
+    except Exception as error:
+        raise StrategyError(f"braind.strategy {config.strategy}: {_told(error)}") from error
+
+
+def _look_in(directory: str) -> None:
+    try:
+        mode = Path(directory).stat().st_mode
+    except OSError as error:
+        raise StrategyError(f"braind.strategy_path {directory}: {error.strerror}") from error
+    if not stat.S_ISDIR(mode):
+        raise StrategyError(f"braind.strategy_path {directory}: not a directory")
+    if mode & stat.S_IWOTH:
+        raise StrategyError(
+            f"braind.strategy_path {directory}: everybody may write there, and braind would run it"
+        )
+    if directory not in sys.path:
+        sys.path.append(directory)
+
+
+def _told(error: Exception) -> str:
+    return (
+        str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+    )

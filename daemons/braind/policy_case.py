@@ -5,7 +5,7 @@
     case.fill(order_id=1, quantity=100)   what the gateway tells it then
 
 The shadow book is braind's own: what it admits of the actions is on its way from then on, as orders 1, 2, … in the
-order in which they were wanted; what it does not admit is in `prevented`.
+order in which actions were admitted (a cancel takes a number too); what it does not admit is in `prevented`.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class PolicyCase:
     ) -> list[Action]:
         """What the policy wants with these scores and this book, `after_ns` of event time after the last call."""
         self.now_ns += after_ns
+        self.book.words[layout.EVENT_TS_NS] = self.now_ns
         event = np.zeros(1, MARKET_EVENT)
         event["bid_price"], event["ask_price"] = bid, ask
         event["bid_quantity"], event["ask_quantity"] = bid_quantity, ask_quantity
@@ -115,9 +116,12 @@ class PolicyCase:
         return [_action(row) for row in wanted[:count]]
 
     def accept(self, order_id: int) -> None:
-        """The venue has taken it: it rests."""
-        self._tell(UpdateKind.SENT, order_id, action=int(IntentAction.NEW), intent_id=order_id)
-        self._tell(UpdateKind.ACCEPTED, order_id, quantity=self._leaves(order_id))
+        """The venue has taken it: it rests, in the place of the order that it replaced if it did."""
+        replaced = int(self._order(order_id)[layout.REPLACES])
+        action = IntentAction.REPLACE if replaced else IntentAction.NEW
+        about = {"replaced_order_id": replaced, "quantity": self._leaves(order_id)}
+        self._tell(UpdateKind.SENT, order_id, action=int(action), intent_id=order_id, **about)
+        self._tell(UpdateKind.REPLACED if replaced else UpdateKind.ACCEPTED, order_id, **about)
 
     def fill(self, order_id: int, quantity: int) -> None:
         """So many shares of it were traded. One that nobody had accepted before is accepted first."""
@@ -125,6 +129,7 @@ class PolicyCase:
             self.accept(order_id)
         bought = quantity if self._order(order_id)[layout.SIDE] == Side.BUY else -quantity
         left = self._leaves(order_id) - quantity
+        assert quantity > 0 <= left, f"order {order_id} has {self._leaves(order_id)} shares open"
         self._tell(
             UpdateKind.FILLED,
             order_id,

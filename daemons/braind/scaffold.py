@@ -12,10 +12,12 @@ from pathlib import Path
 
 TEMPLATES = {"{name}.py": "strategy.py.in", "test_{name}.py": "test_strategy.py.in"}
 NEXT_STEPS = """
-  python -m pytest {test}            its test (NUMBA_DISABLE_JIT=1: in a debugger)
-  hft demo --strategy {module}:{name}     on a market day, from {directory}
+  cd {directory}
+  {python} -m pytest {test}
+  hft demo --strategy {module}:{name}
+  hft model train --strategy {module}:{name} …
 
-and in the configuration, with a model of its features (hft model train --strategy {module}:{name}):
+its test (NUMBA_DISABLE_JIT=1: in a debugger), a market day with it, a model of its features. In the configuration:
 
   [braind]
   strategy_path = "{directory}"
@@ -39,10 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"hft strategy new: {error}", file=sys.stderr)
         return 1
     print("\n".join(f"written: {path}" for path in written))
-    directory = arguments.directory.absolute()
     print(
         NEXT_STEPS.format(
-            test=written[1], module=arguments.name, name=class_name(arguments.name), directory=directory
+            directory=arguments.directory.absolute(),
+            python=sys.executable,
+            test=written[1].name,
+            module=arguments.name,
+            name=class_name(arguments.name),
         )
     )
     return 0

@@ -37,7 +37,8 @@ class Requests:
                     "request", durable=True, verb=request.verb, by=request.by, user=request.user, uid=request.uid,
                     pid=request.pid, reason=request.reason, **_subject(request),
                 )  # fmt: skip
-            if request.scope.unknown and request.verb != "resume":
+            known = request.scope.symbol in self._monitor.record.paused.symbols
+            if request.scope.unknown and not (request.verb == "resume" and known):
                 self._refuse(request, _unknown(view, request.scope.symbol))
             else:
                 self._verbs[request.verb](view, request)

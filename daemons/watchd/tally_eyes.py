@@ -28,6 +28,9 @@ from watchd.tally import Entry, Tally, TallyLook, WindowOrder
 RECORDS_A_PASS = 4096
 HOLDINGS_A_PASS = 16  # marked and compared
 NAMES_A_LOOK_NS = 500_000_000  # how often the board is searched for symbols that it has not named yet
+LOST_A_LOOK_NS = (
+    20_000_000  # the same while a paused one is among them: as soon as it is named it could trade
+)
 _REGIONS = {
     "gateway.state": RegionKind.GATEWAY_STATE, "gateway.positions": RegionKind.GATEWAY_POSITIONS,
     "updates.ring": RegionKind.UPDATES_RING, "market.board": RegionKind.MARKET_BOARD,
@@ -84,7 +87,7 @@ class TallyEyes:
         """These symbols as well, last seen under these ids."""
         if paused is self._paused:
             return
-        if paused.keys() != self._paused.keys():
+        if paused != self._paused:  # with other ids too: the next look decides which ones they have
             self._wanted = {symbol.encode(): symbol for symbol in (*self._symbols, *paused)}
             self._names_due_ns = 0
         self._paused = paused
@@ -103,7 +106,7 @@ class TallyEyes:
         if board is None:
             return None
         at = self.ids.get(symbol, 0)
-        if at and self._symbol(board, at) == symbol:
+        if at and self._read_symbol(board, at) in (symbol, None):  # None: it is being written
             return at
         return self._find(board, [symbol.encode()])[0].get(symbol)
 
@@ -239,6 +242,8 @@ class TallyEyes:
             more, seen_all = self._find(board, list(self._wanted))
             self.ids |= more
         self.absent = wanted - self.ids.keys() if seen_all else frozenset()
+        if any(symbol not in self.ids for symbol in self._paused):
+            self._names_due_ns = now_ns + LOST_A_LOOK_NS
 
     def _lost_a_paused_one(self, board: Region) -> bool:
         """At once, not at the next look: under another id it would trade until then."""

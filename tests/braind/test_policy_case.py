@@ -6,6 +6,7 @@ import pytest
 
 from braind.policy import ACTION, PRICE, QUANTITY, SIDE, TIME_IN_FORCE
 from braind.policy_case import ASK, BID, PolicyCase
+from braind.shadow import layout
 from braind.shadow.layout import Prevented
 from braind.strategies.maker import MakerStrategy
 from braind.strategies.taker import TakerStrategy
@@ -41,6 +42,9 @@ def test_a_part_of_an_order_may_fill_and_the_rest_be_cancelled() -> None:
     assert case.position == -10
     with pytest.raises(AssertionError, match="no order 1 is on its way or open"):
         case.fill(1, 1)
+    case.decide(up=0.9, after_ns=case.horizon_ns)
+    with pytest.raises(AssertionError, match="order 2 has 10 shares open"):
+        case.fill(2, 11)
 
 
 def test_quotes_rest_and_are_replaced_or_taken_back() -> None:
@@ -54,9 +58,16 @@ def test_quotes_rest_and_are_replaced_or_taken_back() -> None:
     case.accept(1)
     case.accept(2)
     assert case.decide() == [], "and stand where they should"
-    moved = case.decide(bid=BID + 1000, ask=ASK + 1000)
-    assert {wish.action for wish in moved} <= {IntentAction.REPLACE, IntentAction.CANCEL} != set()
+    moved = case.decide(bid=BID + 100, ask=ASK + 100)
+    assert {wish.action for wish in moved} == {IntentAction.REPLACE}
     assert {wish.order_id for wish in moved} == {1, 2}
+    assert case.decide(bid=BID + 100, ask=ASK + 100) == [], "they are on their way"
+    case.accept(3)
+    case.accept(4)
+    with pytest.raises(AssertionError, match="no order 1"):
+        case.cancel(1)
+    case.fill(3, 100)
+    assert (abs(case.position), int(case.book.words[layout.LIVE_ORDERS])) == (100, 1)
 
 
 def test_where_nothing_can_be_decided_quotes_are_cancelled() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from braind_process import PATIENCE_S, publish, wait_until
+from braind_process import PATIENCE_S, READY_S, publish, wait_until
 
 from braind.rehearsal import made_up_events
 from hft.layout.dtypes import EventKind, Side
@@ -160,3 +161,25 @@ def test_what_is_configured_wrong_is_refused_by_name(start, package_directory, e
     code, log = braind.stop()
     assert code == 78
     assert says in log[-1]["reason"]
+
+
+def test_a_policy_that_does_not_compile_is_refused_by_name(start, package_directory, tmp_path):
+    (tmp_path / "odd_policy.py").write_text(
+        """
+from braind.compiled import compiled
+from braind.strategies.imbalance import ImbalanceStrategy
+
+@compiled
+def policy(scores, ready, event, now_ns, own, slot, parameters, book, actions):
+    return open("somewhere")
+
+class Odd(ImbalanceStrategy):
+    policy = staticmethod(policy)
+"""
+    )
+    braind = start(f'strategy = "odd_policy:Odd"\nstrategy_path = "{tmp_path}"', package_directory)
+    braind.process.wait(READY_S)
+    assert braind.process.returncode == 78
+    # The compiler's error keeps alive what it has seen, which the bindings remark on at the end: not log lines.
+    (refusal,) = [json.loads(line) for line in braind.process.stderr if '"refused to start"' in line]
+    assert "braind.strategy odd_policy:Odd: its policy does not compile" in refusal["reason"]

@@ -79,8 +79,34 @@ def test_a_name_that_can_not_be_a_module_s_is_refused(tmp_path: Path, name: str,
 
 def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
     assert f"{tmp_path}/x: not a directory" in new(tmp_path / "x", "fade_it").stderr
-    with pytest.raises(StrategyError, match=r"braind.strategy_path .*/x: not a directory"):
-        find_strategy("fade_it:FadeItStrategy", str(tmp_path / "x"))
+    (tmp_path / "file").touch()
+    for name, word in (("x", "No such file or directory"), ("file", "not a directory")):
+        with pytest.raises(StrategyError, match=f"braind.strategy_path .*/{name}: {word}"):
+            find_strategy("fade_it:FadeItStrategy", str(tmp_path / name))
+
+
+def test_a_directory_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
+    new(tmp_path, "fade_it")
+    tmp_path.chmod(0o777)
+    with pytest.raises(StrategyError, match="everybody may write there"):
+        find_strategy("fade_it:FadeItStrategy", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("def policy(:\n", "SyntaxError"), ("1 / 0\n", "ZeroDivisionError"), ("import nowhere\n", "No module named"),
+        ("", "has no attribute 'Odd'"), ("class Odd: pass\n", "it lacks features, strategy_id, state_words, policy"),
+    ],
+)  # fmt: skip
+def test_whatever_is_wrong_with_the_module_names_the_strategy(tmp_path: Path, text: str, word: str) -> None:
+    (tmp_path / "odd_one.py").write_text(text)
+    try:
+        with pytest.raises(StrategyError, match=rf"^braind.strategy odd_one:Odd: .*{word}"):
+            find_strategy("odd_one:Odd", str(tmp_path))
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("odd_one", None)
 
 
 def test_class_names() -> None:

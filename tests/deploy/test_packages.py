@@ -35,6 +35,12 @@ def test_no_file_of_the_package_names_the_place_where_it_was_built(house: House)
     assert house.must("head", "-n1", "/usr/bin/hft") == "#!/usr/lib/hft/venv/bin/python3\n"
 
 
+def test_a_strategy_of_one_s_own_is_written_and_tested_where_it_is_to_trade(house: House) -> None:
+    house.must("hft", "strategy", "new", "fade_it", "--directory", "/srv")
+    words = "cd /srv && NUMBA_DISABLE_JIT=1 /usr/lib/hft/venv/bin/python3 -m pytest -q -p no:cacheprovider"
+    assert "5 passed" in house.must("sh", "-c", words, timeout_s=120)
+
+
 def test_an_upgrade_restarts_nobody_and_the_next_start_is_the_new_version(house: House, deb: Path) -> None:
     house.armed()
     before = {name: house.pid(name) for name in ("watchd", "feedd", "braind")}

@@ -256,6 +256,39 @@ def test_a_paused_one_that_lost_its_id_is_looked_for_at_once(feedd: OrderStandin
     assert eyes.ids == {"TSLA": 6}
 
 
+def test_a_paused_one_is_found_soon_after_another_session_has_named_it(
+    feedd: OrderStandin, eyes: TallyEyes
+) -> None:
+    feedd.quote(5, "TSLA", 98, 102)
+    eyes.want({"TSLA": 5})
+    eyes.look(MS)
+    feedd.quote(5, "", 98, 102)
+    eyes.look(2 * MS)
+    assert eyes.absent >= {"TSLA"}
+    eyes.want({"TSLA": 0})
+    feedd.quote(9, "TSLA", 98, 102)
+    eyes.look(3 * MS)
+    assert (eyes.ids, eyes.absent) == ({"TSLA": 9}, {"AAPL", "MSFT"})
+    feedd.quote(9, "", 98, 102)
+    eyes.look(4 * MS)
+    feedd.quote(8, "TSLA", 98, 102)
+    eyes.look(23 * MS)
+    assert eyes.ids == {}
+    eyes.look(24 * MS)
+    assert eyes.ids == {"TSLA": 8}
+
+
+def test_a_pause_of_one_that_was_just_named_stands(feedd: OrderStandin, eyes: TallyEyes) -> None:
+    eyes.want({"TSLA": 0})
+    eyes.look(MS)
+    assert eyes.absent >= {"TSLA"}
+    feedd.quote(9, "TSLA", 98, 102)
+    assert eyes.id_of("TSLA") == 9
+    eyes.want({"TSLA": 9})  # as the monitor has it after the request
+    eyes.look(2 * MS)
+    assert (eyes.ids, eyes.absent) == ({"TSLA": 9}, {"AAPL", "MSFT"})
+
+
 def test_a_symbol_s_id_is_what_the_board_has_now(feedd: OrderStandin, eyes: TallyEyes) -> None:
     feedd.quote(3, "AAPL", 98, 102)
     feedd.quote(5, "TSLA", 98, 102)

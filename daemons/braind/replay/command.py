@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from hft.config import ConfigError, load
@@ -49,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
         outcome = replay(Journal(arguments.replay), options, lambda text: print(text, file=sys.stderr))
     except (ConfigError, JournalError, RegionError) as error:
         print(f"braind --replay: can not: {error}", file=sys.stderr)
+        return int(Verdict.CAN_NOT)
+    except Exception:  # noqa: BLE001 - of somebody's strategy, say: 1 would mean that the intents are others
+        traceback.print_exc()
+        print("braind --replay: can not: see above", file=sys.stderr)
         return int(Verdict.CAN_NOT)
     seconds = time.monotonic() - start
     print("\n".join(report.lines(outcome, seconds)))

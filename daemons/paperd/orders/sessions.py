@@ -240,7 +240,7 @@ class Sessions:
         """Read again. What clients sent meanwhile is still in their sockets: they were not silent."""
         if self.faults.deaf is not None:
             for connection in self.connections:
-                connection.last_received_ns = now_ns
+                connection.last_received_ns = connection.opened_ns = now_ns
         self.faults.deaf = None
 
     def cut_off(self, now_ns: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hft.config import ConfigError, load, parse
+from hft.config import Braind, ConfigError, load, parse
 
 FEEDD = Path(sys.executable).with_name("feedd")
 EX_CONFIG = 78
@@ -253,6 +253,8 @@ def test_the_documented_reference_is_good_and_shows_the_defaults() -> None:
     defaults = parse(f'[feedd.feed]\nline_a = "{shown.feedd.feed.line_a}"\n')
     assert (shown.run, shown.cores, shown.host) == (defaults.run, defaults.cores, defaults.host)
     assert shown.feedd == defaults.feedd
+    assert (shown.risk, shown.watchd) == (defaults.risk, defaults.watchd)
+    assert shown.braind == Braind(model=shown.braind.model, symbols=shown.braind.symbols)
 
 
 def test_feedd_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -123,6 +123,9 @@ TEST_F(NormalizerTest, the_phase_is_what_the_last_system_event_of_this_session_s
   }
   feed(test::add(3, 11, 'S', 100, 5000));
   EXPECT_EQ(MarketPhase::REGULAR, normalizer.phase());
+  normalizer.on_gap(20, 1);
+  EXPECT_EQ(MarketPhase::UNKNOWN, normalizer.phase());
+  feed(test::system_event('Q'));
   normalizer.on_session(SessionChange::END, {}, 1);
   EXPECT_EQ(MarketPhase::REGULAR, normalizer.phase());
   normalizer.on_session(SessionChange::BEGIN, {}, 1);

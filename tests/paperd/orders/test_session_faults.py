@@ -62,6 +62,17 @@ def test_a_client_is_not_silent_because_the_venue_was_deaf(start: Start, end: st
     client.expect("A", user_ref=1)
 
 
+def test_a_login_to_a_deaf_venue_is_answered_once_it_hears(start: Start) -> None:
+    venue = start("--login-timeout", "0.5")
+    client = Client.connect(venue.address)
+    venue.ctl("deaf")
+    client.send_packet(login_packet(1))
+    with pytest.raises(TimeoutError):
+        client.read(1.0)
+    venue.ctl("hear")
+    assert client.read()[0] == "A"
+
+
 def test_heartbeats_can_stop(start: Start) -> None:
     venue = start("--orders-heartbeat", "0.05")
     client = venue.client()

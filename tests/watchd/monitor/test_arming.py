@@ -240,10 +240,11 @@ def test_a_symbol_is_paused_and_resumed_by_name_also_when_it_has_left_the_feed()
     assert world.ask("resume", scope=Scope(symbol="AAPL"))["code"] == "done"
     world.run_ms(20)
     assert world.paused == world.disk.record.paused == Paused()
-    assert world.ask("resume", scope=Scope(symbol="AAPL"))["code"] == "already"
+    assert world.ask("resume", scope=Scope(symbol="AAPL"))["code"] == "refused"
+    assert world.ask("resume", scope=Scope(instrument=7, symbol="AAPL"))["code"] == "already"
 
 
-@pytest.mark.parametrize("verb", ["pause", "cancel-all", "flatten"])
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel-all", "flatten"])
 def test_a_symbol_that_nobody_knows_is_nothing_and_never_everything(verb: str) -> None:
     world = World().armed()
     answer = world.ask(verb, scope=Scope(symbol="AAPLL"))

@@ -99,7 +99,7 @@ unsigned MarketAgent::take_packets(Source& source, std::uint64_t now_ns) noexcep
     }
   }
   look_.up_to_date_ns.store(sequencer_.up_to_date_ns(), std::memory_order_relaxed);
-  look_.phase.store(normalizer_.phase(), std::memory_order_relaxed);
+  tell_phase();
   if (counters_.silent && sequencer_.heard_ns() == now_ns) {
     counters_.silent = false;
     normalizer_.on_feed_back();
@@ -112,8 +112,11 @@ void MarketAgent::on_timer(std::uint64_t now_ns) noexcept {
   const std::uint64_t before = normalizer_.ring_sequence();
   ask(sequencer_.on_timer(now_ns, normalizer_));
   normalizer_.flush();
+  tell_phase();
   if (normalizer_.ring_sequence() != before) last_event_ns_ = now_ns;
 }
+
+void MarketAgent::tell_phase() noexcept { look_.phase.store(normalizer_.phase(), std::memory_order_relaxed); }
 
 // After the end of a session silence is what is expected.
 void MarketAgent::watch_silence(std::uint64_t now_ns) noexcept {

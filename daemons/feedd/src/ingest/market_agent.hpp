@@ -54,6 +54,7 @@ class MarketAgent {
  private:
   unsigned take_packets(Source& source, std::uint64_t now_ns) noexcept;
   void on_timer(std::uint64_t now_ns) noexcept;
+  void tell_phase() noexcept;
   void watch_silence(std::uint64_t now_ns) noexcept;
   void tick(std::uint64_t now_ns) noexcept;
   void ask(const RetransmissionRequest& request) noexcept;

@@ -74,6 +74,7 @@ void Normalizer<Publisher, Clock>::on_gap(std::uint64_t first_missing, std::uint
       instruments_.mark_dirty(id);
     }
   }
+  phase_ = schema::MarketPhase::UNKNOWN;  // a system event may be missing
   feed_sequence_ = first_missing + count;
   publish_own(schema::EventKind::GAP, {.quantity = count, .order_reference = first_missing});
 }
