@@ -64,14 +64,15 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_train(arguments: argparse.Namespace) -> int:
     """Trains and prints the out-of-sample result beside the baselines."""
-    from braind.policy import StrategyError, find_strategy
+    from braind.policy import StrategyError, find_strategy, is_installed
     from braind.training import TrainingError
     from braind.training.train import Options, train
 
     console = Console(stderr=True, highlight=False)
     try:
+        here = "" if is_installed(arguments.strategy.partition(":")[0]) else str(Path.cwd())
         options = Options(
-            features=find_strategy(arguments.strategy, str(Path.cwd())).features,
+            features=find_strategy(arguments.strategy, here).features,
             horizon_ms=_at_least(arguments, "horizon_ms", 0),
             dead_band_ticks=_at_least(arguments, "dead_band_ticks", 0),
             decision_interval_us=_at_least(arguments, "decision_interval_us", 0),

@@ -17,6 +17,7 @@ An action is a wish: the shadow book admits it or counts why not (braind.shadow.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import stat
 import sys
 from collections.abc import Callable
@@ -86,6 +87,12 @@ def find_strategy(name: str, directory: str = "") -> type[Strategy]:
     if lacking := [n for n in ("features", "strategy_id", "state_words", "policy") if not hasattr(found, n)]:
         raise StrategyError(f"braind.strategy {name}: not a strategy, it lacks {', '.join(lacking)}")
     return found  # type: ignore[no-any-return]
+
+
+def is_installed(module: str) -> bool:
+    """Whether Python finds it, or the package that it is in, without being told where to look."""
+    package = module.partition(".")[0]
+    return bool(package) and importlib.util.find_spec(package) is not None
 
 
 def make_strategy(strategy_class: type[Strategy], config: Braind, manifest: Manifest) -> Strategy:

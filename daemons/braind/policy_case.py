@@ -128,14 +128,14 @@ class PolicyCase:
         if self._order(order_id)[layout.STATE] == layout.ASKED:
             self.accept(order_id)
         bought = quantity if self._order(order_id)[layout.SIDE] == Side.BUY else -quantity
-        left = self._leaves(order_id) - quantity
-        assert quantity > 0 <= left, f"order {order_id} has {self._leaves(order_id)} shares open"
+        leaves = self._leaves(order_id)
+        assert 0 < quantity <= leaves, f"order {order_id} has {leaves} shares open"
         self._tell(
             UpdateKind.FILLED,
             order_id,
             quantity=quantity,
             position=self.position + bought,
-            leaves_quantity=left,
+            leaves_quantity=leaves - quantity,
         )
 
     def cancel(self, order_id: int) -> None:

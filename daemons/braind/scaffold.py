@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import keyword
 import re
 import sys
 from importlib.resources import files
 from pathlib import Path
+
+from braind.policy import is_installed
 
 TEMPLATES = {"{name}.py": "strategy.py.in", "test_{name}.py": "test_strategy.py.in"}
 NEXT_STEPS = """
@@ -70,7 +71,7 @@ def scaffold(module: str, directory: Path) -> list[Path]:
     for path in paths:
         if path.exists():
             raise ScaffoldError(f"{path}: is there already, nothing was written")
-    if importlib.util.find_spec(module) is not None:
+    if is_installed(module):
         raise ScaffoldError(
             f"{module}: a module of that name is installed, it would be found in place of yours"
         )

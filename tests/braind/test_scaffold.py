@@ -109,6 +109,21 @@ def test_whatever_is_wrong_with_the_module_names_the_strategy(tmp_path: Path, te
         sys.modules.pop("odd_one", None)
 
 
+def test_what_is_installed_is_trained_for_from_any_directory(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    words = [HFT, "model", "train", "--capture", "absent.itch50", "--out", "model"]
+    mine = subprocess.run(
+        [*words, "--strategy", "fade_it:FadeItStrategy"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    installed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (mine.returncode, "everybody may write there" in mine.stderr) == (1, True)
+    assert (installed.returncode, "absent.itch50" in installed.stderr) == (1, True)
+
+
 def test_class_names() -> None:
     assert [class_name(name) for name in ("fade", "fade_the_spread", "my_strategy")] == [
         "FadeStrategy",
