@@ -181,6 +181,18 @@ class OrderCircle:
         )
         return np.concatenate(parts) if parts else np.zeros(0, ORDER_UPDATE)
 
+    def outcome(self) -> tuple[int, str]:
+        """Of a NEW: its order id, and ACCEPTED or why it was refused."""
+        order, told = self.send(), []
+
+        def answered() -> bool:
+            told.extend(self.updates())
+            return bool(told) and int(told[-1]["kind"]) in (UpdateKind.ACCEPTED, UpdateKind.REFUSED)
+
+        wait_until(answered, "the order is answered")
+        refused = int(told[-1]["kind"]) == UpdateKind.REFUSED
+        return order, RefusalReason(int(told[-1]["reason"])).name if refused else "ACCEPTED"
+
     def kinds(self, wait_for: UpdateKind, count: int = 1) -> list[str]:
         return [str(UpdateKind(int(u["kind"])).name) for u in self.updates(wait_for, count)]
 

@@ -10,7 +10,7 @@ import pytest
 from feedd_harness import wait_until
 from order_circle import AAPL, OrderCircle
 
-from hft.layout.dtypes import IntentAction, RefusalReason, UpdateKind
+from hft.layout.dtypes import IntentAction, UpdateKind
 from paperd.itch50 import LAYOUTS, encode
 
 Make = Callable[..., OrderCircle]
@@ -33,18 +33,11 @@ def trade(match_number: int) -> bytes:
 
 def outcome(suite: OrderCircle) -> str:
     """Of one order, which is cancelled if it rests: ACCEPTED, or why it was refused."""
-    order, told = suite.send(), []
-
-    def told_off() -> bool:
-        told.extend(suite.updates())
-        return any(int(each["kind"]) in (UpdateKind.ACCEPTED, UpdateKind.REFUSED) for each in told)
-
-    wait_until(told_off, "the order is answered")
-    if int(told[-1]["kind"]) == UpdateKind.REFUSED:
-        return RefusalReason(int(told[-1]["reason"])).name
-    suite.send(action=int(IntentAction.CANCEL), order_id=order)
-    suite.updates(UpdateKind.CANCELED)
-    return "ACCEPTED"
+    order, told = suite.outcome()
+    if told == "ACCEPTED":
+        suite.send(action=int(IntentAction.CANCEL), order_id=order)
+        suite.updates(UpdateKind.CANCELED)
+    return told
 
 
 def for_longer_than_the_limit(step: Callable[[], None]) -> None:

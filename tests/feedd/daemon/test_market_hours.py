@@ -8,7 +8,7 @@ import pytest
 from feedd_harness import wait_until
 from order_circle import OrderCircle
 
-from hft.layout.dtypes import IntentAction, MarketPhase, RefusalReason, UpdateKind
+from hft.layout.dtypes import IntentAction, MarketPhase, UpdateKind
 from paperd.itch50 import encode
 
 Make = Callable[..., OrderCircle]
@@ -23,39 +23,26 @@ def tell(suite: OrderCircle, sequence: int, event: str, phase: int) -> None:
     wait_until(lambda: suite.feedd.stat("feedd_market_phase") == phase, f"{event} is heard")
 
 
-def outcome(suite: OrderCircle) -> tuple[int, str]:
-    """The order, and ACCEPTED or why it was refused."""
-    order, told = suite.send(), []
-
-    def answered() -> bool:
-        told.extend(suite.updates())
-        return bool(told) and int(told[-1]["kind"]) in (UpdateKind.ACCEPTED, UpdateKind.REFUSED)
-
-    wait_until(answered, "the order is answered")
-    refused = int(told[-1]["kind"]) == UpdateKind.REFUSED
-    return order, RefusalReason(int(told[-1]["reason"])).name if refused else "ACCEPTED"
-
-
 def test_orders_are_for_market_hours_and_cancels_for_all(circle: Make) -> None:
     suite = circle().begin()
     assert suite.feedd.stat("feedd_market_phase") == REGULAR
-    resting, first = outcome(suite)
+    resting, first = suite.outcome()
     tell(suite, FIRST, "M", EXTENDED)
-    assert (first, outcome(suite)[1]) == ("ACCEPTED", "OUTSIDE_HOURS")
+    assert (first, suite.outcome()[1]) == ("ACCEPTED", "OUTSIDE_HOURS")
     suite.send(action=int(IntentAction.CANCEL), order_id=resting)
     suite.updates(UpdateKind.CANCELED)
     tell(suite, FIRST + 1, "E", CLOSED)
-    assert outcome(suite)[1] == "OUTSIDE_HOURS"
+    assert suite.outcome()[1] == "OUTSIDE_HOURS"
     tell(suite, FIRST + 2, "Q", REGULAR)
-    assert outcome(suite)[1] == "ACCEPTED"
+    assert suite.outcome()[1] == "ACCEPTED"
 
 
 def test_extended_hours_are_the_system_s(circle: Make) -> None:
     suite = circle(risk={"hours": "extended"}).begin()
-    outcomes = [outcome(suite)[1]]
+    outcomes = [suite.outcome()[1]]
     for sequence, (event, phase) in enumerate((("M", EXTENDED), ("E", CLOSED), ("S", EXTENDED)), FIRST):
         tell(suite, sequence, event, phase)
-        outcomes.append(outcome(suite)[1])
+        outcomes.append(suite.outcome()[1])
     assert outcomes == ["ACCEPTED", "ACCEPTED", "OUTSIDE_HOURS", "ACCEPTED"]
 
 
@@ -63,4 +50,4 @@ def test_extended_hours_are_the_system_s(circle: Make) -> None:
 def test_a_system_event_that_nobody_knows_is_no_permission(circle: Make, hours: str) -> None:
     suite = circle(risk={"hours": hours}).begin()
     tell(suite, FIRST, "Z", int(MarketPhase.UNKNOWN))
-    assert outcome(suite)[1] == "OUTSIDE_HOURS"
+    assert suite.outcome()[1] == "OUTSIDE_HOURS"
