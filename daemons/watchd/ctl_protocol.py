@@ -202,14 +202,14 @@ def _scope(verb: str, tree: object) -> Scope:
     if verb not in SCOPED:
         raise BadRequest(f"scope: {verb} is for everything")
     if isinstance(tree, dict) and len(tree) == 1:
-        ((name, number),) = tree.items()
+        ((name, value),) = tree.items()
         limits = {"instrument": INSTRUMENT_ID_MAX, "strategy": STRATEGY_ID_MAX}
         if name in limits:
-            if type(number) is not int or not 0 <= number <= limits[name]:
+            if type(value) is not int or not 0 <= value <= limits[name]:
                 raise BadRequest(f"scope.{name}: not an id from 0 to {limits[name]}")
-            return Scope(instrument=number) if name == "instrument" else Scope(strategy=number)
+            return Scope(instrument=value) if name == "instrument" else Scope(strategy=value)
         if name == "symbol":
-            return Scope(symbol=_symbol("scope.symbol", number))
+            return Scope(symbol=_symbol("scope.symbol", value))
     raise BadRequest('scope: not {"all": true}, {"instrument": id}, {"symbol": "…"} or {"strategy": id}')
 
 

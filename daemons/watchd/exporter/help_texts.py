@@ -34,7 +34,7 @@ HELP_TEXTS: Final[dict[str, str]] = {
     "hft_feedd_behind_messages": "messages: known to exist and not delivered yet",
     "hft_feedd_silence_alarms_total": "alarms: no packet of the session on any line for silence_alarm_ms",
     "hft_feedd_feed_silent": "0 or 1: 1 = such an alarm stands",
-    "hft_feedd_market_phase": "phase: of the whole market, by its system events: 0 = none heard in this session, 1 = closed, 2 = extended hours, 3 = regular hours",
+    "hft_feedd_market_phase": "phase: of the whole market, by its system events: 0 = not known (none heard in this session or since a gap, or one that could not be read), 1 = closed, 2 = extended hours, 3 = regular hours",
     "hft_feedd_messages_decoded_total": "messages: distinct, well formed",
     "hft_feedd_messages_total": "messages: the same by ITCH type",
     "hft_feedd_malformed_messages_total": "messages: skipped by their framing",
