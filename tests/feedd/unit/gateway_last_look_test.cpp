@@ -125,6 +125,13 @@ TEST_F(GatewayLastLookTest, an_open_fence_lets_the_order_onto_the_wire) {
   EXPECT_EQ(1u, venue_->sent.size());
 }
 
+TEST_F(GatewayLastLookTest, what_was_sent_is_in_the_figures_before_the_venue_says_a_word) {
+  answer_to_order();
+  EXPECT_EQ(1u, state().orders_sent());
+  EXPECT_EQ(1u, state().open_orders());
+  EXPECT_EQ(1u, state().unacknowledged());
+}
+
 TEST_F(GatewayLastLookTest, a_fence_that_is_shut_while_the_order_is_encoded_stops_it) {
   venue_->on_encoded = [this] { shut(); };
   const schema::OrderUpdate told = answer_to_order();

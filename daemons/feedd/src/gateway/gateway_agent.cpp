@@ -134,6 +134,7 @@ unsigned GatewayAgent::answer_intents(unsigned count_max) noexcept {
   waiting_ = count == count_max ? waiting_intents() : 0;
   if (count != 0) {
     answered_ += count;
+    if (orders_ != nullptr) orders_->desk().store_figures();
     store_word(state_, UPDATES_WATERMARK, updates_.sequence());
     store_word(state_, INTENTS_REFUSED, refused_);
     store_word(state_, INTENTS_WOULD_SEND, would_send_);
@@ -203,6 +204,7 @@ unsigned GatewayAgent::close_positions() noexcept {
   if (reason == RefusalReason::NONE) reason = orders_->keeper().refusal(order, now_ns);
   if (reason == RefusalReason::NONE) reason = send(order, Sender::GATEWAY, now_ns);
   closer.tried(reason);
+  orders_->desk().store_figures();
   return 1;
 }
 
