@@ -256,10 +256,10 @@ class Loop:
         if feed is None:
             return
         self._metrics.set_instruments(len(self._instruments.found))
+        self._metrics.publish_book(self._brain.book)
         self._metrics.publish(
             self._brain.counts, self._lost_before, feed.reader.cursor, feed.reader.lag_records
         )
-        self._metrics.publish_book(self._brain.book)
 
     def finish(self) -> None:
         """Reads the last answers and leaves final figures."""

@@ -121,21 +121,26 @@ class Metrics:
 
     def add_map(self, generation: int) -> None:
         """A market ring was mapped."""
-        self._writer.add(self._maps)
         self._writer.set(self._generation, generation)
+        self._writer.add(self._maps)
 
     def add_updates_lost(self, count: int) -> None:
         self._writer.add(self._updates_lost, count)
 
     def publish(self, counts: Counts, lost_before: int, cursor: int, lag_records: int) -> None:
-        """Copies the loop's counters; `lost_before` are records lost in rings that were mapped earlier."""
+        """Copies the loop's counters; `lost_before` are records lost in rings that were mapped earlier.
+
+        After `publish_book`. Events and cursor come last: whoever reads how far it is reads what came of it, too.
+        """
         for count, index in self._counters.items():
-            self._writer.set(index, int(counts[count]))
+            if count is not Count.EVENTS:
+                self._writer.set(index, int(counts[count]))
         self._writer.set(self._counters[Count.LOST], int(counts[Count.LOST]) + lost_before)
         self._writer.set(self._vetoed, int(counts[Count.VETOED] != 0))
-        self._writer.set(self._cursor, cursor)
         self._writer.set(self._lag, lag_records)
         self._writer.add(self._loops)
+        self._writer.set(self._counters[Count.EVENTS], int(counts[Count.EVENTS]))
+        self._writer.set(self._cursor, cursor)
 
     def publish_book(self, book: ShadowBook) -> None:
         """Copies the shadow book's figures."""

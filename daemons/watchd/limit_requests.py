@@ -83,14 +83,17 @@ class LimitsInForce:
         before = in_force(self._risk, self.tightened, change.name, change.symbol)
         if change.value == before:
             return monitor.reply(request.ticket, ALREADY, f"limits set: {change} is {before:,} already")
-        self._replace(self.tightened.with_change(change))
+        tightened = self.tightened.with_change(change)
+        # Before it is saved: who is told that it is done finds it in the journal.
+        monitor.note(
+            "limits_changed", durable=True, name=change.name, symbol=change.symbol, before=before, after=change.value,
+            sequence=tightened.sequence, by=request.by, uid=request.uid, reason=request.reason,
+        )  # fmt: skip
+        self._replace(tightened)
         text = f"{change}: {change.value:,} (was {before:,}), sequence {self.sequence}"
         deadline_ns = view.now_ns + monitor.settings.cancel_deadline_ns
         self._waiting.append(_Waiting(request, text, self.sequence, deadline_ns))
-        return monitor.note(
-            "limits_changed", durable=True, name=change.name, symbol=change.symbol, before=before, after=change.value,
-            sequence=self.sequence, by=request.by, uid=request.uid, reason=request.reason,
-        )  # fmt: skip
+        return None
 
     def advance(self, view: View) -> None:
         """Each pass: names, the disk, the gateway."""

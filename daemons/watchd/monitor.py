@@ -87,6 +87,7 @@ class Monitor:
         self.auto_arm = settings.arm_on_start and record.state is SuiteState.DISARMED
         self.stopping = False
         self.passes = self.late_passes = 0
+        self.observed_ns = 0  # of its life: what passed while it was looking (liveness.py)
         self.longest_gap_ns = 0
         self._died_armed = record.state is SuiteState.ARMED
         self._last_now_ns = now_ns
@@ -197,7 +198,9 @@ class Monitor:
             self.late_passes += 1
             if gap_ns >= self.settings.deadline_ns:
                 self.note("stalled", gap_ms=round(gap_ns / 1e6, 1))
-        self.roster.look(view, min(gap_ns, 2 * interval_ns))
+        counted_ns = min(gap_ns, 2 * interval_ns)
+        self.observed_ns += counted_ns
+        self.roster.look(view, counted_ns)
 
     def _follow_symbols(self, view: View) -> None:
         """Pauses go where the feed has given their symbols other ids."""
@@ -223,8 +226,8 @@ class Monitor:
 
     def _judge_armed(self, view: View, armed: Armed) -> None:
         verdict = self._doubt.look(view) or armed_verdict(
-            view, self.roster.tracks, armed, self.lease_deadline_ns, self.settings, stopping=self.stopping,
-            loss_max_value=self.limits.loss_max_value,
+            view, self.roster.tracks, armed, self.lease_deadline_ns, self.settings,
+            observed_ns=self.observed_ns, stopping=self.stopping, loss_max_value=self.limits.loss_max_value,
         )  # fmt: skip
         if verdict is not None:
             (self.begin_kill if is_kill(verdict.reason) else self.begin_closing)(view, verdict)
@@ -305,7 +308,7 @@ class Monitor:
         assert view.gateway is not None, "its absence blocks"
         self.move(Step.ARM_DURABLE)
         bound = (self.epoch, view.gateway.generation, view.intents_generation)
-        self.armed = Armed(*bound, fence_token(*bound), view.now_ns)
+        self.armed = Armed(*bound, fence_token(*bound), self.observed_ns)
         self._doubt = Doubt()
         self.lease_deadline_ns = view.now_ns + self.settings.lease_ns
         self.act(OpenFence(self.epoch, self.armed.token, self.lease_deadline_ns))

@@ -22,7 +22,8 @@ class Settings:
     drain_deadline_ns: int = 2000 * _MS
     # A SIGKILLed process that is still there after this long (uninterruptible sleep) is reported, not awaited.
     death_deadline_ns: int = 1000 * _MS
-    # An opened fence that the gateway does not report by then is one it does not obey.
+    # An opened fence that the gateway does not report by then is one it does not obey. Never shorter than a silence of
+    # its loop may be.
     echo_deadline_ns: int = 200 * _MS
     save_retry_ns: int = 1000 * _MS
     cancel_deadline_ns: int = (
@@ -46,6 +47,7 @@ class Settings:
             heartbeat_deadline_ns=watchd.heartbeat_deadline_ms * _MS,
             warmup_deadline_ns=int(watchd.warmup_deadline_s * 1e9),
             drain_deadline_ns=watchd.drain_deadline_ms * _MS,
+            echo_deadline_ns=max(cls.echo_deadline_ns, watchd.deadline_ms * _MS),
             venue=bool(config.feedd.gateway.venue),
             observe=config.run.mode == "observe",
             arm_on_start=config.run.mode == "paper" if asked is None else asked,

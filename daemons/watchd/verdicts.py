@@ -32,13 +32,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Armed:
-    """What the fence was opened for, and when."""
+    """What the fence was opened for, and when: in time that watchd was looking (Monitor.observed_ns)."""
 
     epoch: int
     gateway_generation: int
     intents_generation: int
     token: int
-    opened_ns: int
+    opened_observed_ns: int
 
 
 def missed(tracks: Mapping[str, DaemonTrack], settings: Settings) -> Verdict | None:
@@ -57,6 +57,7 @@ def armed_verdict(
     lease_deadline_ns: int,
     settings: Settings,
     *,
+    observed_ns: int,
     stopping: bool,
     loss_max_value: int = 0,
 ) -> Verdict | None:
@@ -65,7 +66,7 @@ def armed_verdict(
     verdict = verdict or _of_lease(view, armed, lease_deadline_ns)
     if verdict is not None:
         return verdict
-    if problem := _mismatch(view, armed, settings):
+    if problem := _mismatch(view, armed, observed_ns - armed.opened_observed_ns >= settings.echo_deadline_ns):
         return Verdict(int(CloseReason.GATEWAY_MISMATCH), problem)
     return Verdict(int(CloseReason.STOPPED), "watchd stops") if stopping else None
 
@@ -119,16 +120,14 @@ def _of_lease(view: View, armed: Armed, lease_deadline_ns: int) -> Verdict | Non
     return None
 
 
-def _mismatch(view: View, armed: Armed, settings: Settings) -> str:
+def _mismatch(view: View, armed: Armed, echo_is_due: bool) -> str:
     gateway = view.gateway
     if gateway is None or gateway.generation != armed.gateway_generation:
         return "gateway.state is not the one that was armed"
     if not gateway.intents_generation == view.intents_generation == armed.intents_generation:
         return "the intents queue is not the one that was armed"
-    late = view.now_ns - armed.opened_ns >= settings.echo_deadline_ns
-    return (
-        "the gateway does not see the armed token" if late and gateway.fence_token_seen != armed.token else ""
-    )
+    unseen = echo_is_due and gateway.fence_token_seen != armed.token
+    return "the gateway does not see the armed token" if unseen else ""
 
 
 class Doubt:

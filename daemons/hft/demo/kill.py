@@ -112,18 +112,18 @@ def _ms(at_ns: int, start_ns: int) -> float | None:
 
 
 def intents_after_fence(run_directory: str, fence: Region) -> int:
-    """Intents that passed every check after the page says that it was closed. Raises RegionError."""
-    closed_ts_ns = read_control_record(fence, "Fence")["closed_ts_ns"]
+    """Intents that passed a check which began after the page says that it was shut. Raises RegionError."""
+    shut_ts_ns = read_control_record(fence, "Fence")["shut_ts_ns"]
     ring = Region.open(f"{run_directory}/feedd/updates.ring", int(RegionKind.UPDATES_RING))
     reader, records = RingReader(ring, 0), ring.records(ORDER_UPDATE)
     passed = 0
     while count := reader.poll(4096):
         batch = records[reader.start : reader.start + count].copy()
         if reader.validate():
-            passed_on = (batch["kind"] == int(UpdateKind.WOULD_SEND)) | (
-                (batch["kind"] == int(UpdateKind.SENT)) & (batch["action"] != int(IntentAction.CANCEL))
-            )
-            late = passed_on & (batch["publish_ts_ns"] > closed_ts_ns) & (batch["in_window"] == 0)
+            would_send = batch["kind"] == int(UpdateKind.WOULD_SEND)
+            sent = (batch["kind"] == int(UpdateKind.SENT)) & (batch["action"] != int(IntentAction.CANCEL))
+            looked_ns = np.where(would_send, batch["publish_ts_ns"], batch["send_ts_ns"])
+            late = (would_send | sent) & (looked_ns > shut_ts_ns) & (batch["in_window"] == 0)
             passed += int(np.count_nonzero(late))
             reader.advance(count)
     return passed

@@ -38,6 +38,9 @@ SHOWN_INSTRUMENTS = 8
 # All of the demo shares its cores with whatever else runs there, on a virtual machine with whatever else runs on its
 # host: whole cores stand still for 100 ms and more. A server with isolated cores keeps the default of 30 ms.
 DEADLINE_MS = 200
+SLOWER_DEADLINES_MS = (
+    300  # of what a loop consumes and of heartbeats: as a server's, or as long as the loops'
+)
 LEASES_A_DEADLINE = 3
 REALTIME_PRIORITY = 10
 # So that a replay of a short recorded run can start in its middle, too.
@@ -294,6 +297,8 @@ control_directory = {json.dumps(str(directory / "control"))}
 [watchd]
 state_directory = {json.dumps(str(directory / "state"))}
 deadline_ms = {deadline_ms}
+stall_deadline_ms = {max(deadline_ms, SLOWER_DEADLINES_MS)}
+heartbeat_deadline_ms = {max(deadline_ms, SLOWER_DEADLINES_MS)}
 lease_ms = {deadline_ms * LEASES_A_DEADLINE}
 realtime_priority = {REALTIME_PRIORITY}
 [feedd]

@@ -161,6 +161,7 @@ class OrderServer:
         self.timers.run(now_ns)
         self.venue.expire()
         self._settle()
+        self.ledger.flush()  # who has an answer finds it there
         self.sessions.pump(now_ns)
         for connection in list(self._interest):
             self._watch(connection)

@@ -50,8 +50,10 @@ TEST_F(GatewayFenceTest, an_order_sent_into_a_closing_fence_is_counted_as_in_the
   arm_and_look();
   ManualClock::before_reading(3, [this] { close(); });
   EXPECT_EQ(RefusalReason::NONE, answer());
+  EXPECT_EQ(1u, told_in_window_);
   EXPECT_EQ(1u, stats_.in_window.value());
   EXPECT_EQ(RefusalReason::FENCE_CLOSED, answer());
+  EXPECT_EQ(0u, told_in_window_);
   EXPECT_EQ(1u, stats_.in_window.value());
 }
 
@@ -166,8 +168,10 @@ TEST_F(GatewayFenceTest, an_epoch_that_is_shut_is_drained_and_one_that_is_open_i
   agent_->do_work();
   EXPECT_NE(EPOCH, state().drained());
   close();
+  ManualClock::now_ns += 7;
   agent_->do_work();
   EXPECT_EQ(EPOCH, state().drained());
+  EXPECT_EQ(ManualClock::now_ns, state().drained_ts_ns());
 }
 
 TEST_F(GatewayFenceTest, an_epoch_that_was_seen_before_its_token_is_not_drained_once_it_is_open) {

@@ -107,6 +107,7 @@ class GatewayTest : public SharedMemoryTest {
     EXPECT_EQ(sent.intent_id(), update->intent_id());
     const bool refused = update->reason() != schema::RefusalReason::NONE;
     EXPECT_EQ(refused ? schema::UpdateKind::REFUSED : schema::UpdateKind::WOULD_SEND, update->kind());
+    told_in_window_ = update->in_window();
     return update->reason();
   }
 
@@ -139,6 +140,7 @@ class GatewayTest : public SharedMemoryTest {
       directory_ / "veto", {schema::RegionKind::VETO, sizeof(schema::VetoNote), 1, 1, true}, inbox_.operator_veto};
   std::optional<GatewayAgent> agent_;
   RingReader reader_;
+  unsigned told_in_window_ = 0;  // by the last answer
 };
 
 // Everything there and willing: queue, fence, veto page. `arm()` opens.

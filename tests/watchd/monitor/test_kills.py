@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fakes import MS
 from seen import noted, phase, reason
 from world import World
 
+from hft.config import load
 from watchd.settings import Settings
 from watchd.states import Phase, SuiteState
 
@@ -155,6 +158,32 @@ def test_a_gateway_that_does_not_obey_the_armed_fence_is_a_kill() -> None:
     world.gateway.generation += 1000
     world.run_ms(20)
     assert reason(world) == "gateway_mismatch"
+
+
+def test_a_gateway_that_never_shows_the_armed_token_is_a_kill() -> None:
+    world = World().armed()
+    world.gateway.tick = lambda *_: None
+    world.run_ms(world.settings.echo_deadline_ns // MS - 50)
+    assert phase(world) is Phase.ARMED
+    world.run_ms(100)
+    assert reason(world) == "gateway_mismatch"
+
+
+def test_a_machine_that_stands_still_right_after_arming_is_no_gateway_that_disobeys() -> None:
+    world = World(Settings(lease_ns=2000 * MS)).armed()
+    assert world.gateway.token_seen == 0, "the gateway has had no time to look"
+    world.now_ns += 1000 * MS
+    world.watchd_pass()
+    world.run_ms(100)
+    assert phase(world) is Phase.ARMED
+
+
+def test_a_gateway_may_take_as_long_to_show_the_token_as_its_loop_may_be_silent(tmp_path: Path) -> None:
+    config = tmp_path / "hft.toml"
+    config.write_text(
+        '[feedd.feed]\nline_a = "127.0.0.1:40001"\n[watchd]\ndeadline_ms = 700\nlease_ms = 900\n'
+    )
+    assert Settings.of(load(config)).echo_deadline_ns == 700 * MS
 
 
 # -- start --------------------------------------------------------------------------------------------------------

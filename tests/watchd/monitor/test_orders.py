@@ -8,6 +8,7 @@ from world import World
 
 from hft.config import Risk
 from hft.layout.dtypes import CloseReason, RefusalReason, VenueSession
+from watchd import actions
 from watchd.ctl_protocol import LimitChange, Scope
 from watchd.kill_orders import orders_of
 from watchd.killing import Kill
@@ -51,8 +52,11 @@ def test_a_tighter_limit_is_on_the_page_at_once_and_is_said_to_be_set_when_it_is
     world = armed()
     world.disk.slow_ticks = 50
     ticket = world.send("limits set", limit=LimitChange("position_max", 300))
-    world.watchd_pass()
+    done = [type(action) for action in world.watchd_pass()]
     assert world.pages.limits.position_max == 300
+    assert done.index(actions.Note) < done.index(actions.SaveLimits), (
+        "who is told of it finds it in the journal"
+    )
     world.run_ms(45)
     assert ticket not in world.answers
     world.run_ms(30)

@@ -95,22 +95,25 @@ void FenceWatch::report(const FenceSnapshot& seen, std::uint64_t now_ns) noexcep
     store_word(state_, FENCE_TOKEN_SEEN, reported_.token = seen.token);
   }
   if (seen.epoch != reported_.epoch) store_word(state_, FENCE_EPOCH_SEEN, reported_.epoch = seen.epoch);
-  if (vetoes != reported_.vetoes) store_word(state_, VETO_SEEN, reported_.vetoes = vetoes);
   if (open != reported_.open) {
     store_word(state_, FENCE_OPEN, reported_.open = open);
     stats_.fence_open.set(open);
   }
-  report_epoch_end(seen, refusal);
+  // After `fence_open`: whoever reads that a veto is seen reads a closed fence, too.
+  if (vetoes != reported_.vetoes) store_word(state_, VETO_SEEN, reported_.vetoes = vetoes);
+  report_epoch_end(seen, refusal, now_ns);
 }
 
 // It is said only while it is shut: FenceWriter::open sets the epoch before the token, so a look in between sees the
 // new epoch closed.
-void FenceWatch::report_epoch_end(const FenceSnapshot& seen, RefusalReason refusal) noexcept {
+void FenceWatch::report_epoch_end(const FenceSnapshot& seen, RefusalReason refusal, std::uint64_t now_ns) noexcept {
   const bool shut = refusal != RefusalReason::NONE && refusal != RefusalReason::BRAIND_VETO;
   std::uint64_t drained = reported_.drained;
   if (shut && seen.epoch != 0) drained = nothing_open_ ? seen.epoch : 0;
   if (!shut && drained == seen.epoch) drained = 0;
-  if (drained != reported_.drained) store_word(state_, DRAINED, reported_.drained = drained);
+  if (drained == reported_.drained) return;
+  if (drained != 0) store_word(state_, DRAINED_TS_NS, now_ns);
+  store_word(state_, DRAINED, reported_.drained = drained);
 }
 
 }  // namespace hft::feedd

@@ -47,7 +47,7 @@ class FenceWatch {
   void latch(FenceSnapshot& seen, std::uint64_t now_ns) noexcept;
   void set_latched(std::uint64_t epoch) noexcept;
   void report(const FenceSnapshot& seen, std::uint64_t now_ns) noexcept;
-  void report_epoch_end(const FenceSnapshot& seen, schema::RefusalReason refusal) noexcept;
+  void report_epoch_end(const FenceSnapshot& seen, schema::RefusalReason refusal, std::uint64_t now_ns) noexcept;
 
   Region& state_;
   GatewayStats& stats_;

@@ -158,8 +158,9 @@ void GatewayAgent::answer(const schema::OrderIntent& intent) noexcept {
   ++would_send_;
   stats_.would_send.add();
   stats_.order_check_ns.record(sent_ns - now_ns);
-  if (order_refusal(look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE) stats_.in_window.add();
-  publish(intent, RefusalReason::NONE, sent_ns);
+  const bool closed = order_refusal(look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE;
+  stats_.in_window.add(closed);
+  publish(intent, RefusalReason::NONE, sent_ns, closed);
 }
 
 void GatewayAgent::refuse(const schema::OrderIntent& intent, RefusalReason reason, std::uint64_t now_ns) noexcept {
@@ -242,7 +243,8 @@ RefusalReason GatewayAgent::judge(const schema::OrderIntent& intent, std::uint64
 }
 
 // NONE: it would have been sent.
-void GatewayAgent::publish(const schema::OrderIntent& intent, RefusalReason reason, std::uint64_t now_ns) noexcept {
+void GatewayAgent::publish(const schema::OrderIntent& intent, RefusalReason reason, std::uint64_t now_ns,
+                           bool in_window) noexcept {
   schema::OrderUpdate update;
   update.mutate_publish_ts_ns(now_ns);
   update.mutate_intent_id(intent.intent_id());
@@ -253,6 +255,7 @@ void GatewayAgent::publish(const schema::OrderIntent& intent, RefusalReason reas
   update.mutate_instrument_id(intent.instrument_id());
   update.mutate_kind(reason == RefusalReason::NONE ? schema::UpdateKind::WOULD_SEND : schema::UpdateKind::REFUSED);
   update.mutate_reason(reason);
+  update.mutate_in_window(in_window ? 1 : 0);
   update.mutate_action(intent.action());
   update.mutate_side(intent.side());
   update.mutate_replaced_order_id(intent.replaced_order_id());

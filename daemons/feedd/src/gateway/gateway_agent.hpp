@@ -64,7 +64,8 @@ class GatewayAgent {
   void note_send(std::uint64_t epoch, std::uint64_t look_ns) noexcept;
   void count_late_sends() noexcept;
   [[nodiscard]] schema::RefusalReason judge(const schema::OrderIntent& intent, std::uint64_t now_ns) noexcept;
-  void publish(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
+  void publish(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns,
+               bool in_window = false) noexcept;
   [[nodiscard]] std::uint64_t waiting_intents() const noexcept;
 
   Region& state_;

@@ -102,10 +102,10 @@ void Housekeeper::follow(PeerRegion& peer, Counter& attached) {
 // Each reason for not being registered is logged once, however often watchd is tried.
 void Housekeeper::follow_watchd() {
   const bool registered = watchd_.registered();
-  stats_.watchd_registered.set(registered);
-  stats_.heartbeats_sent.set(watchd_.beats_sent());
   if (registered && !registered_seen_) LogLine(LogLevel::INFO, "watchd_registered");
   registered_seen_ = registered;
+  stats_.watchd_registered.set(registered);
+  stats_.heartbeats_sent.set(watchd_.beats_sent());
   const std::string refusal = watchd_.refusal();
   if (refusal.empty() || refusals_logged_.size() == REFUSALS_LOGGED_MAX) return;
   if (refusals_logged_.insert(refusal).second) {

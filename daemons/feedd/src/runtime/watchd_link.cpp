@@ -129,11 +129,14 @@ void WatchdLink::keep_alive(std::uint64_t now_ns) {
 }
 
 void WatchdLink::tell(const Registration& registration) {
-  registered_.store(registration.accepted(), std::memory_order_relaxed);
-  if (told_ == registration.problem()) return;  // seldom locked, so that a fork seldom finds it so
-  told_ = registration.problem();
-  const std::lock_guard guard(refusal_mutex_);
-  refusal_ = told_;
+  // In this order, whoever reads that it is registered reads no refusal of before.
+  if (!registration.accepted()) registered_.store(false, std::memory_order_release);
+  if (told_ != registration.problem()) {  // seldom locked, so that a fork seldom finds it so
+    told_ = registration.problem();
+    const std::lock_guard guard(refusal_mutex_);
+    refusal_ = told_;
+  }
+  if (registration.accepted()) registered_.store(true, std::memory_order_release);
 }
 
 void WatchdLink::beat(HeartbeatSender& sender) {

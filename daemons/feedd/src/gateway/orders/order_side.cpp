@@ -40,10 +40,6 @@ unsigned OrderSide::work(const FenceSnapshot& seen, std::uint64_t close_reason, 
 // back when a person has cleared it.
 void OrderSide::obey_fence(bool shut, std::uint64_t close_reason, std::uint64_t now_ns) noexcept {
   if (shut != shut_) tell_shut(shut, now_ns);
-  if (shut && !drained_told_ && desk_.nothing_open()) {
-    drained_told_ = true;
-    store_word(state_, DRAINED_TS_NS, now_ns);
-  }
   if (shut && now_ns >= next_cancel_all_ns_ && desk_.table().open_orders() != 0) {
     next_cancel_all_ns_ = now_ns + CANCEL_ALL_INTERVAL_NS;
     desk_.cancel_everything(now_ns);
@@ -61,7 +57,6 @@ void OrderSide::obey_fence(bool shut, std::uint64_t close_reason, std::uint64_t 
 void OrderSide::tell_shut(bool shut, std::uint64_t now_ns) noexcept {
   shut_ = shut;
   next_cancel_all_ns_ = 0;
-  drained_told_ = !shut;
   if (!shut) return;
   store_word(state_, OPEN_AT_CLOSE, desk_.table().open_orders());
   store_word(state_, CLOSE_SEEN_TS_NS, now_ns);

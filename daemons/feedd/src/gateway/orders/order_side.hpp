@@ -72,7 +72,6 @@ class OrderSide {
   std::uint64_t ticket_ = 0;       // of the last command, until it is obeyed
   std::uint64_t closed_told_ = 0;  // flatten_done, as it was stored last
   bool shut_ = true;               // at birth nothing may go out
-  bool drained_told_ = true;
   std::uint64_t limits_told_ = 0;  // what GatewayState is born with
   bool logged_off_ = false;
 };
