@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # Compiled kernels, generated days and models of all tests: one cache of the checkout's own, kept between runs.
 os.environ.setdefault("HFT_CACHE_DIR", str(ROOT / "build" / "test-cache"))
 
+
+# How long an example takes is the machine's business: a core that stands still is no fault of the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # Two at a time they run in workers that ignore ctrl-C, and so would whatever the tests start there.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -38,6 +43,9 @@ ALONE = (
 )  # fmt: skip
 
 
+BUILD_S = 1500
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = ROOT / "tests"
     boots = {tests / "deploy" / name for name in ("test_boot.py", "test_packages.py")}
@@ -46,6 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.alone)
         if item.path in boots or item.path.is_relative_to(tests / "emulated"):
             item.add_marker(pytest.mark.boot)
+        if _waits_for_a_build(item) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(BUILD_S))
+
+
+def _waits_for_a_build(item: pytest.Item) -> bool:
+    """Its time counts what a compiler needs, beside another one: the second worker waits for the first one's build."""
+    return isinstance(item, pytest.Function) and any(name.endswith("_build") for name in item.fixturenames)
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 from machine import Machine
 
 MEMBERS = ("hft-watchd.service", "hft-feedd.service", "hft-braind.service")
 START_S = 400.0  # the first start generates a day, trains a model and compiles
+ANSWERED = ("--timeout", "20")  # of `watchd ctl kill`, where its answer is expected
 
 
 class House(Machine):
@@ -22,11 +24,14 @@ class House(Machine):
         self.must("systemctl", "stop", "hft.target", "hft-watchd.service")
 
     def check(self) -> str:
-        """What the last start came to, in hft-check.service's words."""
-        said = [
-            line for line in self.journal("hft-check.service").splitlines() if "started" in line.split(":")[0]
-        ]
-        return said[-1] if said else ""
+        """What the last start came to, in hft-check.service's words; "" when it is not to be had of it."""
+        end = time.monotonic() + 10
+        while True:
+            lines = self.journal("hft-check.service").splitlines()
+            said = [line for line in lines if "started" in line.split(":")[0]]
+            if said or time.monotonic() > end:
+                return said[-1] if said else ""
+            time.sleep(0.1)
 
     def venue(self) -> dict[str, object]:
         """`paperd ctl report`."""
@@ -40,19 +45,27 @@ class House(Machine):
         assert isinstance(counts, dict)
         return int(counts["enters"])
 
+    def says(self, daemon: str, text: str) -> None:
+        """Waits until its status in systemd begins so. It is told twice a second."""
+        self.until(
+            lambda: self.show(f"hft-{daemon}.service", "StatusText").startswith(text),
+            f"{daemon} says: {text}",
+        )
+
     def armed(self) -> None:
-        """The suite runs and trades, whatever the last test left."""
+        """The suite runs, trades and says so, whatever the last test left."""
         if any(self.active(unit) != "active" for unit in MEMBERS):
             self.run("systemctl", "reset-failed", "hft*")
             code = self.start()
             assert code == 0, f"{self.check()}\n{self.last_words()}"
-        if self.state() == "killed":
-            done = self.ctl("clear", "--by", "test", "--reason", "the next test")
-            self.until(lambda: self.state() != "killed", f"cleared ({done.text})")
+        if self.state() in ("killing", "killed"):
+            clear = ("clear", "--by", "test", "--reason", "the next test")
+            self.until(lambda: self.ctl(*clear).code == 0, "cleared")  # not while the gateway reconciles
         if self.state() != "armed":
             self.until(lambda: self.ctl("arm", "--by", "test").code == 0, "armed")
         self.until(lambda: self.state() == "armed", "armed")
         self.trades()
+        self.says("feedd", "orders flow")  # or what it said before would pass for what comes of the test
 
     def trades(self) -> None:
         """Orders reach the venue."""

@@ -185,12 +185,17 @@ class Machine:
         return done.out
 
     def last_words(self, unit: str = "hft*", lines: int = 60) -> str:
-        return self.run("journalctl", "--no-pager", "-u", unit, "-n", str(lines), "-o", "short-precise").out
+        return self._journalctl("-u", unit, "-n", str(lines), "-o", "short-precise")
 
     def journal(self, unit: str) -> str:
         """Messages about the unit since its last start began, oldest first."""
         invocation = self.show(unit, "InvocationID")
-        return self.run("journalctl", "--no-pager", "-o", "cat", f"_SYSTEMD_INVOCATION_ID={invocation}").out
+        return self._journalctl("-o", "cat", f"_SYSTEMD_INVOCATION_ID={invocation}")
+
+    def _journalctl(self, *words: str) -> str:
+        """With all that was said before: journald takes it up in its own time, but for a --sync."""
+        self.run("journalctl", "--sync")
+        return self.run("journalctl", "--no-pager", *words).out
 
     def show(self, unit: str, name: str) -> str:
         return self.run("systemctl", "show", "-p", name, "--value", unit).out.strip()
@@ -208,7 +213,7 @@ class Machine:
     def status(self) -> dict[str, object]:
         """`watchd ctl status --json`; {} when nothing came."""
         try:
-            found: dict[str, object] = json.loads(self.ctl("status", "--json").out or "{}")
+            found: dict[str, object] = json.loads(self.ctl("status", "--json", "--timeout", "20").out or "{}")
         except ValueError:
             return {}
         return found

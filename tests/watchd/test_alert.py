@@ -82,7 +82,7 @@ def test_a_command_that_does_not_exist_or_may_not_run_is_told(tmp_path: Path) ->
 def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     start = time.monotonic()
     name, fields = _run(
-        _script(tmp_path, 'trap "" TERM; sleep 600 & echo $! > "$1/pid"; wait'), timeout_s=0.5
+        _script(tmp_path, 'trap "" TERM; sleep 600 & echo $! > "$1/pid"; wait'), timeout_s=3.0
     )
     assert time.monotonic() - start < 10
     assert (name, fields["error"]) == ("alert_failed", "killed: did not end in time")
@@ -167,7 +167,7 @@ def test_the_command_of_a_real_time_daemon_has_normal_priority(tmp_path: Path) -
 
 def test_sending_never_waits_and_hooks_are_bounded(tmp_path: Path) -> None:
     outcomes = Outcomes()
-    alert = Alert(_script(tmp_path, "sleep 600"), "", 1.5)
+    alert = Alert(_script(tmp_path, "sleep 600"), "", 4.0)  # all are begun before the first is given up
     start = time.perf_counter()
     for _ in range(HOOKS_AT_ONCE_MAX + 5):
         alert.send(DOCUMENT, outcomes)

@@ -212,7 +212,7 @@ def test_a_client_that_never_reads_is_dropped_and_costs_no_time(server: CtlServe
             break
     assert server.clients == 0
     print(f"longest poll: {longest * 1e3:.3f} ms")
-    assert longest < 0.1
+    assert longest < 2.0  # a poll that waits for it does not come back; a busy machine takes time slices
 
 
 def test_a_big_answer_to_one_that_never_reads_does_not_block(server: CtlServer, connect: Callable) -> None:

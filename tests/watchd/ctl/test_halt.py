@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from watchd import halt
+from watchd.ctl.arguments import TIMEOUT_S
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As systemd starts it. It looks for a successor briefly; one that is there may take its time to answer."""
     monkeypatch.setattr(halt, "SUCCESSOR_S", 0.3)
-    monkeypatch.setattr(halt, "ANSWER_S", 0.2)
+    monkeypatch.setattr(halt, "ANSWER_S", 20.0)
+    monkeypatch.setitem(TIMEOUT_S, "kill", 20.0)
     monkeypatch.setenv("MONITOR_SERVICE_RESULT", "watchdog")
     monkeypatch.setenv("MONITOR_EXIT_CODE", "killed")
     monkeypatch.setenv("MONITOR_EXIT_STATUS", "ABRT")

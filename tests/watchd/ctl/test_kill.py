@@ -23,6 +23,8 @@ from watchd.ctl.arguments import parse
 from watchd.ctl.settings import read
 from watchd.ctl.wire import Line
 
+ANSWERED = ("--timeout", "20")
+
 
 def _alive(child: subprocess.Popen[str]) -> bool:
     return child.poll() is None
@@ -41,7 +43,7 @@ def hanging_socket(site: Any) -> Iterator[socket.socket]:
 def test_with_watchd_its_answer_is_the_result(site: Any, watchd: Callable, braind: Callable) -> None:
     fake = watchd(text="killed: fence closed after 0.01 ms, braind dead after 0.9 ms", epoch=7)
     child = braind()
-    ran = site.ctl("kill", "--by", "ada", "--reason", "prices are wrong")
+    ran = site.ctl("kill", "--by", "ada", "--reason", "prices are wrong", *ANSWERED)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("killed: fence closed after 0.01 ms")
     assert "next: watchd ctl clear --by NAME --reason TEXT" in ran.out
@@ -62,7 +64,7 @@ def test_the_veto_does_not_wait_for_watchd_s_answer(site: Any, watchd: Callable)
         return {"ok": True, "code": "done", "text": "killed"}
 
     watchd(answer_late)
-    assert site.ctl("kill", "--timeout", "10").code == 0
+    assert site.ctl("kill", *ANSWERED).code == 0
     assert veto_while_it_waits == [VetoReason.OPERATOR]
 
 
@@ -77,7 +79,7 @@ def test_the_veto_says_who_and_when(site: Any) -> None:
 
 def test_already_killed_is_done_too(site: Any, watchd: Callable) -> None:
     watchd(code="already", text="killed since 07:00")
-    assert site.ctl("kill").code == 0
+    assert site.ctl("kill", *ANSWERED).code == 0
 
 
 @pytest.mark.parametrize("left_behind", [False, True])
@@ -112,12 +114,12 @@ def test_beside_a_watchd_that_hangs_it_waits_its_time_and_does_it_itself(
     assert (ran.json["ok"], ran.json["code"]) == (False, "no_answer")
     steps = {step["step"]: step for step in ran.json["steps"]}
     assert [step["ok"] for step in ran.json["steps"]] == [True, True, True]
-    assert steps["operator veto"]["after_ms"] < 1000 <= steps["braind"]["after_ms"]
+    assert steps["braind"]["after_ms"] - steps["operator veto"]["after_ms"] >= 1000
     hanging_socket.accept()[0].close()  # the request waits there for a watchd that wakes up
 
 
 def test_the_request_is_there_before_the_veto(site: Any, hanging_socket: socket.socket) -> None:
-    child = subprocess.Popen([*_command(site), "--timeout", "20"], stdout=subprocess.DEVNULL)
+    child = subprocess.Popen([*_command(site), *ANSWERED], stdout=subprocess.DEVNULL)
     connection, _ = hanging_socket.accept()
     connection.settimeout(5)
     assert b'"kill"' in connection.recv(1 << 16)
@@ -135,7 +137,7 @@ def test_with_a_full_backlog_the_veto_does_not_wait_and_the_request_gets_through
         listener.listen(0)
         fillers = stack.enter_context(ExitStack())
         _fill(fillers, site)
-        child = subprocess.Popen([*_command(site), "--timeout", "20", "--json"], stdout=subprocess.PIPE)
+        child = subprocess.Popen([*_command(site), *ANSWERED, "--json"], stdout=subprocess.PIPE)
         _await_veto(site)
         assert _alive(child)
         fillers.close()
@@ -176,7 +178,7 @@ def test_an_answer_that_is_no_kill_is_no_answer(
 ) -> None:
     watchd(lambda _request: answer)
     child = braind()
-    ran = site.ctl("kill")
+    ran = site.ctl("kill", *ANSWERED)
     assert (ran.code, child.wait(5)) == (69, -signal.SIGKILL)
 
 
@@ -185,7 +187,7 @@ def test_who_may_not_is_told_by_watchd_and_the_veto_stands_if_it_could_be_set(
 ) -> None:
     watchd(ok=False, code="not_permitted", text="kill: uid 5 is not in the operators' group")
     child = braind()
-    ran = site.ctl("kill")
+    ran = site.ctl("kill", *ANSWERED)
     assert ran.code == 77
     assert "not in the operators' group" in ran.out
     assert "operator veto  set" in ran.out
@@ -196,18 +198,17 @@ def test_an_unreadable_configuration_is_told_and_the_defaults_are_used(tmp_path:
     """In a namespace of its own, where the default directories are this test's."""
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED: only root can have /run/hft for itself")
-    script = 'mount --bind "$1" /run && mkdir -p /run/hft && exec "$2" ctl kill --json --config /nonexistent/hft.toml'
+    script = 'mount --bind "$1" /run && mkdir -p /run/hft && exec "${@:2}"'
     (tmp_path / "run").mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         (tmp_path / "run" / "hft").mkdir()
         listener.bind(str(tmp_path / "run" / "hft" / "ctl.sock"))
         listener.listen(8)
+        words = (_command_path(), "ctl", "kill", "--json", "--config", "/nonexistent/hft.toml", *ANSWERED)
         child = subprocess.Popen(
-            ["unshare", "--mount", "bash", "-c", script, "-", tmp_path / "run", _command_path()],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+            ["unshare", "--mount", "bash", "-c", script, "-", tmp_path / "run", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         listener.settimeout(20)
         connection, _ = listener.accept()
         with connection:

@@ -15,6 +15,8 @@ from watchd import ctl_server
 from watchd.ctl_protocol import Answer, Request, already, done, refused
 from watchd.ctl_server import CtlServer
 
+ANSWERED = ("--timeout", "20")
+
 
 class Served:
     """A server in a thread that answers as a small watchd would, until it is told to end."""
@@ -60,8 +62,8 @@ def served(site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 
 def test_a_kill_then_an_arm_that_is_refused(site: Any, served: Served) -> None:
-    assert site.ctl("kill", "--by", "ada").code == 0
-    assert site.ctl("kill").code == 0
+    assert site.ctl("kill", "--by", "ada", *ANSWERED).code == 0
+    assert site.ctl("kill", *ANSWERED).code == 0
     ran = site.ctl("arm", "--by", "ada")
     assert (ran.code, "the state is killed" in ran.out) == (1, True)
     assert [request.verb for request in served.requests] == ["kill", "kill", "arm"]
@@ -69,7 +71,7 @@ def test_a_kill_then_an_arm_that_is_refused(site: Any, served: Served) -> None:
 
 
 def test_a_kill_of_one_pauses_it_and_cancels_what_it_has(site: Any, served: Served) -> None:
-    ran = site.ctl("kill", "--strategy", "9", "--by", "ada")
+    ran = site.ctl("kill", "--strategy", "9", "--by", "ada", *ANSWERED)
     assert (ran.code, ran.out) == (0, "pause: strategy 9\ncancel-all: strategy 9\n")
     assert [(request.verb, request.by) for request in served.requests] == [
         ("pause", "ada"),
@@ -93,7 +95,7 @@ def test_an_operator_may_and_is_named_by_the_kernel(
     site: Any, served: Served, people: dict[str, Any]
 ) -> None:
     for role in ("operator", "operator who may not read"):
-        assert site.ctl("kill", "--by", "somebody else", ids=people[role]).code == 0
+        assert site.ctl("kill", "--by", "somebody else", *ANSWERED, ids=people[role]).code == 0
         request = served.requests[-1]
         assert (request.uid, request.user, request.by) == (
             people[role][0],
@@ -104,18 +106,18 @@ def test_an_operator_may_and_is_named_by_the_kernel(
 
 def test_a_stranger_may_not_and_it_is_recorded(site: Any, served: Served, people: dict[str, Any]) -> None:
     site.socket.chmod(0o666)  # as if the file's own rights had been opened
-    ran = site.ctl("kill", ids=people["stranger"])
+    ran = site.ctl("kill", *ANSWERED, ids=people["stranger"])
     assert ran.code == 77
     assert "not in the operators' group" in ran.out
     assert site.veto.veto == 0
     assert served.requests == []
     assert served.refusals[0]["uid"] == people["stranger"][0]
-    assert site.ctl("status", ids=people["stranger"]).code == 0
+    assert site.ctl("status", *ANSWERED, ids=people["stranger"]).code == 0
 
 
 def test_the_file_s_rights_keep_a_stranger_from_the_socket(
     site: Any, served: Served, people: dict[str, Any]
 ) -> None:
     assert site.ctl("status", ids=people["stranger"]).code == 77
-    assert site.ctl("status", ids=people["operator"]).code == 0
+    assert site.ctl("status", *ANSWERED, ids=people["operator"]).code == 0
     assert served.refusals == []

@@ -42,7 +42,7 @@ def restore(suite: Suite, name: str, pristine: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", REGIONS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32))
 def test_a_region_with_spoiled_bytes_leaves_the_others_readable(
     pristine: Suite, name: str, seed: int

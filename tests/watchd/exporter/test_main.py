@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -165,11 +166,14 @@ def test_scrapes_at_the_same_time_are_all_whole(suite: Suite, make_exporter: Mak
     assert sorted(scrape["hft_exporter_scrapes_total"] for scrape in seen) == list(range(1, 61))
 
 
-def closed_at_once(client: socket.socket) -> bool:
-    try:
-        return client.recv(1) == b""
-    except TimeoutError:
-        return False
+def closed_within(clients: list[socket.socket], seconds: float) -> int:
+    """How many of them are hung up on."""
+    end, closed = time.monotonic() + seconds, 0
+    for client in clients:
+        client.settimeout(max(end - time.monotonic(), 0.001))
+        with suppress(TimeoutError):
+            closed += client.recv(1) == b""
+    return closed
 
 
 def test_clients_that_say_nothing_are_bounded_and_do_not_keep_others_out(
@@ -184,8 +188,8 @@ def test_clients_that_say_nothing_are_bounded_and_do_not_keep_others_out(
     tasks = Path(f"/proc/{exporter.process.pid}/task")
     wait_until(lambda: len(list(tasks.iterdir())) >= server.CLIENTS_MAX, "a thread for each silent client")
     assert exporter.get()[0] == 200  # the one place that is left
-    more = [socket.create_connection(("127.0.0.1", exporter.port), timeout=1) for _ in range(5)]
-    assert sum(closed_at_once(client) for client in more) >= 4
+    more = [socket.create_connection(("127.0.0.1", exporter.port), timeout=30) for _ in range(5)]
+    assert closed_within(more, 3.0) >= 4  # at its time-out any would be
     assert len(list(tasks.iterdir())) <= server.CLIENTS_MAX + 3
     assert silent[0].recv(1) == b""  # given up at its time-out
     wait_until(lambda: len(list(tasks.iterdir())) < server.CLIENTS_MAX, "their threads end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import time
 import urllib.error
@@ -60,9 +61,16 @@ class Prometheus:
             return []
 
     def value(self, promql: str) -> float:
-        """Of a query with one answer."""
-        (series,) = self.query(promql)
-        return float(series["value"][1])  # type: ignore[index]
+        """Of a query with one answer; NaN while it has another number of them."""
+        found = self.query(promql)
+        return float(found[0]["value"][1]) if len(found) == 1 else math.nan  # type: ignore[index]
+
+    def check(self, promql: str, low: float, high: float | None = None) -> None:
+        """One answer, from `low` to `high`. A scrape that came too late leaves none, or an `up` of 0, to the next."""
+        end, high = time.monotonic() + DEADLINE_S, low if high is None else high
+        while not low <= (value := self.value(promql)) <= high:
+            assert time.monotonic() < end, f"{promql} is {value}, not from {low} to {high}"
+            time.sleep(0.05)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -99,20 +107,20 @@ def test_queries_over_a_whole_suite_find_their_series(
         for nanoseconds in (900, 4_000, 5_000, 40_000):
             suite.braind_stats.record(0, nanoseconds)
         time.sleep(0.2)
-    assert prometheus.value("up{job='hft'}") == 1
-    assert prometheus.value("hft_fence_open") == 1
-    assert prometheus.value("hft_suite_state{state='disarmed'}") == 1
-    assert prometheus.value(f"hft_loop_state{{loop='brain',state='{LoopState.READY.name.lower()}'}}") == 1
-    assert prometheus.value("count(hft_last_kill_step_seconds)") == 2
-    assert prometheus.value("min(hft_exporter_up)") == 1
-    assert prometheus.value("time() - hft_suite_state_timestamp_seconds") != 0
-    assert len(prometheus.query("hft_braind_model_seconds_bucket")) == len(EDGES_NS) + 1
+    prometheus.check("up{job='hft'}", 1)
+    prometheus.check("hft_fence_open", 1)
+    prometheus.check("hft_suite_state{state='disarmed'}", 1)
+    prometheus.check(f"hft_loop_state{{loop='brain',state='{LoopState.READY.name.lower()}'}}", 1)
+    prometheus.check("count(hft_last_kill_step_seconds)", 2)
+    prometheus.check("min(hft_exporter_up)", 1)
+    prometheus.check("time() - hft_suite_state_timestamp_seconds != bool 0", 1)
+    prometheus.check("count(hft_braind_model_seconds_bucket)", len(EDGES_NS) + 1)
     # 900 of the four, exactly; 4000 ns too at 5 µs, 5000 ns lies between the exact edge and the edge.
     below = "hft_braind_model_seconds_bucket{{le='{}'}} / ignoring(le) hft_braind_model_seconds_count"
-    assert prometheus.value(below.format("1e-06")) == 0.25
-    assert prometheus.value(below.format("5e-06")) == 0.5
-    assert prometheus.value(below.format("0.0001")) == 1
-    assert 2e-6 <= prometheus.value("histogram_quantile(0.5, hft_braind_model_seconds_bucket)") <= 5e-6
+    prometheus.check(below.format("1e-06"), 0.25)
+    prometheus.check(below.format("5e-06"), 0.5)
+    prometheus.check(below.format("0.0001"), 1)
+    prometheus.check("histogram_quantile(0.5, hft_braind_model_seconds_bucket)", 2e-6, 5e-6)
 
 
 def test_a_scrape_of_a_real_feedd_is_taken_whole_and_its_death_is_seen(
@@ -124,9 +132,12 @@ def test_a_scrape_of_a_real_feedd_is_taken_whole_and_its_death_is_seen(
     exporter = make_exporter(feedd.config)
     prometheus = make_prometheus(exporter)
     wait_until(lambda: prometheus.query("hft_daemon_alive{daemon='feedd'} == 1") != [], "feedd is seen")
-    stored = {str(series["metric"]["__name__"]) for series in prometheus.query("{job='hft'}")}  # type: ignore[index]
     exposed = {name.partition("{")[0] for name in exporter.scrape()}
-    assert exposed <= stored
+
+    def stored() -> set[str]:
+        return {str(series["metric"]["__name__"]) for series in prometheus.query("{job='hft'}")}  # type: ignore[index]
+
+    wait_until(lambda: exposed <= stored(), f"stored are {exposed}")
     feedd.kill()
     dead = "hft_daemon_alive{daemon='feedd'} == 0 and on() hft_feedd_huge_pages"
     wait_until(lambda: prometheus.query(dead) != [], "its death is seen, its figures stay")

@@ -6,7 +6,7 @@ One command a line on standard input: ``state STATE``, ``freeze LOOP``, ``thaw L
 (a word of gateway.state), ``unlink`` (close the line to watchd), ``quit``; of the order side (order_standin.py)
 ``orders COUNT INSTRUMENT STRATEGY``, ``fill INSTRUMENT QUANTITY PRICE LIE``, ``quote INSTRUMENT SYMBOL BID ASK``,
 ``window ORDER_ID``, ``disobey`` (commands and limits), ``stuck`` (what is open stays open). Prints ``ready`` when its
-loops run. Its gateway obeys fence, commands and limits as far as watchd looks at it.
+loops run, and ``done`` after each command. Its gateway obeys fence, commands and limits as far as watchd looks at it.
 """
 
 from __future__ import annotations
@@ -178,6 +178,7 @@ def main(name: str, run: str, control: str) -> None:
             *lines, pending = (pending + read).split("\n")
             for line in lines:
                 puppet.command(line)
+                print("done", flush=True)
 
 
 if __name__ == "__main__":

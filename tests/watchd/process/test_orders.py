@@ -24,11 +24,15 @@ ADA = {"by": "ada", "reason": "a test"}
 TICK = 10_000  # price units of one currency unit
 
 
+def armed_with_a_venue(suite: Suite, drain_deadline_ms: int) -> Suite:
+    suite.configure(venue="127.0.0.1:40002", risk=RISK, drain_deadline_ms=drain_deadline_ms)
+    return suite.armed()
+
+
 @pytest.fixture
 def trading(suite: Suite) -> Suite:
-    """Armed, with a venue."""
-    suite.configure(venue="127.0.0.1:40002", risk=RISK, drain_deadline_ms=500)
-    return suite.armed()
+    """Armed, with a venue, and with time for a gateway that stands still for a while to drain."""
+    return armed_with_a_venue(suite, 10_000)
 
 
 def page(suite: Suite) -> Limits:
@@ -161,7 +165,7 @@ def test_a_damaged_file_without_a_page_allows_nothing(suite: Suite) -> None:
     shown = suite.ask("limits show")["limits"]["account"]
     assert {value["in_force"] for value in shown.values()} == {0}
     assert (page(suite).position_max, page(suite).loss_max) == (0, 0)
-    assert suite.events("limits_unreadable")
+    wait_until(lambda: suite.events("limits_unreadable"), "the journal says so")
 
 
 # -- cancels ------------------------------------------------------------------------------------------------------
@@ -290,14 +294,15 @@ def test_a_kill_tells_what_became_of_the_orders(trading: Suite) -> None:
     assert told["in_window"] == [{"order_id": 77, "instrument_id": 3, "venue_token": 0}]
 
 
-def test_a_gateway_that_does_not_drain_is_killed_and_the_venue_is_relied_on(trading: Suite) -> None:
-    feedd = trading.puppets["feedd"]
+def test_a_gateway_that_does_not_drain_is_killed_and_the_venue_is_relied_on(suite: Suite) -> None:
+    armed_with_a_venue(suite, 500)
+    feedd = suite.puppets["feedd"]
     feedd.tell("stuck")
     feedd.tell("orders 4 7 2")
-    wait_until(lambda: trading.status()["orders"]["open_orders"] == 4, "they are open")
-    trading.ask("kill", by="ada")
+    wait_until(lambda: suite.status()["orders"]["open_orders"] == 4, "they are open")
+    suite.ask("kill", by="ada")
     assert feedd.wait() == -signal.SIGKILL
-    told = report(trading)
+    told = report(suite)
     assert (told["drained"], told["cancel_on_disconnect_relied_on"], told["open_orders"]) == (False, True, 4)
     assert "drain_deadline" in told["steps_us"]
 
