@@ -54,11 +54,19 @@ def check_runbook(suite: Suite, reason: str) -> None:
 
 
 def check_nothing_passed_since_closing(suite: Suite) -> None:
-    """No order would have been sent after `closed_ts_ns`, but for the one that was on its way in that moment."""
-    late = orders_sent_since(suite, suite.fence()["closed_ts_ns"])
+    """No order would have been sent once the fence was shut: the stamp that the gateway's own count goes by.
+
+    At `closed_ts_ns` the token is still there, and orders may pass.
+    """
+    check_nothing_passed_since(suite, suite.fence()["shut_ts_ns"])
+
+
+def check_nothing_passed_since(suite: Suite, shut_ns: int) -> None:
+    """No order would have been sent after that moment, but for the one that was on its way in it."""
+    late = orders_sent_since(suite, shut_ns)
     in_the_window = suite.stats("feedd").get("feedd_orders_in_window_total", 0)
     assert late <= min(in_the_window, 1), (
-        f"{late} passed the closed fence, {in_the_window} known to the gateway"
+        f"{late} passed the shut fence, {in_the_window} known to the gateway"
     )
 
 

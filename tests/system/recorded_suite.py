@@ -114,17 +114,23 @@ checkpoint_interval_records = 10000
     def settled(self) -> None:
         """Everything that feedd published was read by braind, and all intents are answered."""
 
-        def quiet() -> bool:
-            intents, answered = (
-                self.value("braind", "braind_intents_total"),
-                sum(
-                    self.value("braind", f'braind_updates_total{{kind="{kind}"}}')
-                    for kind in ("refused", "would_send")
-                ),
-            )
-            return self.value("feedd", "feedd_end_of_session") == 1 and intents == answered
+        def published() -> int:
+            return self.value("feedd", "feedd_published_total")
 
-        wait_until(quiet, "the day to end")
+        def read() -> bool:
+            names = ("braind_events_consumed_total", "braind_ring_lost_total")
+            return sum(self.value("braind", name) for name in names) >= of_the_day
+
+        def answered() -> bool:
+            kinds = (f'braind_updates_total{{kind="{kind}"}}' for kind in ("refused", "would_send"))
+            answers = sum(self.value("braind", kind) for kind in kinds)
+            return self.value("braind", "braind_intents_total") == answers
+
+        wait_until(lambda: self.value("feedd", "feedd_end_of_session") == 1, "the day to end")
+        before = published()  # perhaps of a moment before the end; ticks go on, and the next count has it all
+        wait_until(lambda: published() > before, "a tick after the day")
+        of_the_day = published()
+        wait_until(lambda: read() and answered(), "braind to have read all of it, and its answers")
         time.sleep(0.3)
 
     def replay(self, *extra: str, journal: Path | None = None, **environment: str) -> tuple[int, dict, str]:

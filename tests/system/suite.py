@@ -36,6 +36,7 @@ from watchd.state_file import StateFile, StateRecord
 log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 DEADLINE_S = 60.0
+START_S = 240.0  # of what may have to be compiled first
 DAEMONS = ("watchd", "feedd", "braind")
 STANDINS = ("standin", "trader", "quoter")  # programs beside this file that take braind's place
 
@@ -54,11 +55,13 @@ def wait_until(
 _ports_given: set[int] = set()
 
 
-def free_port() -> int:
-    """Of UDP, never the same twice: who asked for it may bind it later. Below what the kernel gives to others."""
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """Never the same twice: who asked for it may bind it later. Below what the kernel gives to others: nobody
+    takes it meanwhile, and no client that dials too early meets itself.
+    """
     while True:
         port = random.randrange(20_000, 32_000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, contextlib.suppress(OSError):
+        with socket.socket(socket.AF_INET, kind) as one, contextlib.suppress(OSError):
             if port not in _ports_given:
                 one.bind(("127.0.0.1", port))
                 _ports_given.add(port)
@@ -184,6 +187,7 @@ class Suite:
         wait_until(
             lambda: process.poll() is not None or self.ready(role or name, process.pid),
             lambda: f"{name} is READY: {self.log(role or name)[-2000:]}",
+            START_S if name == "braind" else DEADLINE_S,
         )
         if process.poll() == -signal.SIGKILL:
             raise Interrupted(f"{name} was killed while it started: {self.try_ask('status')}")

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
 from outcome import check_killed, check_nothing_passed_since_closing
@@ -21,11 +22,12 @@ from watchd.states import SuiteState
 
 # From exec to dead: DESIGN 10 says 100 ms on a machine of one's own. An interpreter's start is most of it.
 EXEC_TO_DEAD_S_MAX = 2.0
+LEASE_MS = 5000  # longer than the command takes: a lapse is told before a veto
 
 
 @pytest.fixture
 def armed(house: Suite) -> Suite:
-    return house.armed("standin")
+    return house.configure(lease_ms=LEASE_MS).armed("standin")
 
 
 def kill_and_measure(suite: Suite, *words: str) -> tuple[float, subprocess.CompletedProcess[str]]:
@@ -57,6 +59,31 @@ def kill_and_measure(suite: Suite, *words: str) -> tuple[float, subprocess.Compl
     return dead_s, subprocess.CompletedProcess(command, child.returncode, out, errors)
 
 
+def nothing() -> None:
+    pass
+
+
+def kill_in_time(
+    suite: Suite,
+    limit_s: float,
+    *words: str,
+    first: Callable[[], object] = nothing,
+    undo: Callable[[], object] = nothing,
+) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """The same, again on a machine that others keep busy. `first` comes before a try, `undo` between two."""
+    first()
+    dead_s, done = kill_and_measure(suite, *words)
+    if dead_s <= limit_s:
+        return dead_s, done
+    print(f"{dead_s:.3f} s from exec to dead, more than {limit_s} s: tried again")
+    undo()
+    suite.wait_for_state("killed")
+    clear_by_command(suite)
+    suite.armed("standin")
+    first()
+    return kill_and_measure(suite, *words)
+
+
 def clear_by_command(suite: Suite) -> None:
     done = suite.ctl("clear", "--by", "alice", "--reason", "drill is over")
     assert done.returncode == 0, done.stdout
@@ -65,13 +92,7 @@ def clear_by_command(suite: Suite) -> None:
 
 
 def test_with_watchd_it_is_a_kill_with_a_name_and_clear_takes_the_veto_back(armed: Suite) -> None:
-    dead_s, done = kill_and_measure(armed)
-    if dead_s > EXEC_TO_DEAD_S_MAX:  # once more on a machine that others keep busy
-        print(f"{dead_s:.3f} s from exec to dead, more than {EXEC_TO_DEAD_S_MAX} s: tried again")
-        armed.wait_for_state("killed")
-        clear_by_command(armed)
-        armed.armed("standin")
-        dead_s, done = kill_and_measure(armed)
+    dead_s, done = kill_in_time(armed, EXEC_TO_DEAD_S_MAX)
     assert done.returncode == 0, done.stdout
     assert done.stdout.startswith("killed")
     check_killed(armed, CloseReason.OPERATOR, "drill", by="bob")
@@ -83,12 +104,14 @@ def test_with_watchd_it_is_a_kill_with_a_name_and_clear_takes_the_veto_back(arme
 
 
 def test_beside_a_watchd_that_hangs_the_veto_stops_orders_at_once_and_the_command_kills(armed: Suite) -> None:
-    armed.signal("watchd", signal.SIGSTOP)
-    started = time.monotonic()
-    dead_s, done = kill_and_measure(armed, "--timeout", "0.3")
+    dead_s, done = kill_in_time(
+        armed, EXEC_TO_DEAD_S_MAX + 0.3, "--timeout", "0.3",
+        first=lambda: armed.signal("watchd", signal.SIGSTOP),
+        undo=lambda: armed.signal("watchd", signal.SIGCONT),
+    )  # fmt: skip
     assert done.returncode == 69
     assert f"pid {armed.pid('braind')} killed" in done.stdout
-    assert 0.3 <= dead_s <= EXEC_TO_DEAD_S_MAX + 0.3, f"{dead_s} s, begun {started}"
+    assert 0.3 <= dead_s <= EXEC_TO_DEAD_S_MAX + 0.3
     assert armed.gateway()["fence_open"] == 0
     vetoed = f'feedd_intents_refused_total{{reason="{RefusalReason.OPERATOR_VETO.name.lower()}"}}'
     assert armed.stats("feedd")[vetoed] > 0, "the stand-in went on pushing while the command waited"
@@ -99,12 +122,16 @@ def test_beside_a_watchd_that_hangs_the_veto_stops_orders_at_once_and_the_comman
 
 
 def test_without_watchd_it_kills_and_the_next_watchd_latches(armed: Suite) -> None:
-    armed.kill("watchd")
-    dead_s, done = kill_and_measure(armed)
+    def shut_by_the_veto() -> bool:
+        words = armed.gateway()
+        return bool(words["veto_seen"] & 1) and words["fence_open"] == 0
+
+    dead_s, done = kill_in_time(
+        armed, EXEC_TO_DEAD_S_MAX, first=lambda: armed.kill("watchd"), undo=armed.start_watchd
+    )
     assert done.returncode == 69
     assert dead_s <= EXEC_TO_DEAD_S_MAX
-    wait_until(lambda: armed.gateway()["veto_seen"] & 1, "the gateway sees the veto")
-    assert armed.gateway()["fence_open"] == 0
+    wait_until(shut_by_the_veto, lambda: f"the gateway sees the veto: {armed.gateway()}")
     armed.start_watchd()
     check_killed(armed, CloseReason.DIED_ARMED)
     check_nothing_passed_since_closing(armed)

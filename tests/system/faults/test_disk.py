@@ -20,14 +20,16 @@ from watchd.states import SuiteState
 @pytest.fixture
 def disk(suite: Suite) -> Iterator[Disk]:
     made = Disk(suite)
-    suite.start_watchd(first=False)
-    suite.start("feedd")
-    suite.start_standin()
-    suite.wait_for_state("killed")
-    suite.clear()  # a new disk has no state: it counts as killed, and a person says that all is well
-    yield made
-    suite.kill("watchd")
-    made.end()
+    try:
+        suite.start_watchd(first=False)
+        suite.start("feedd")
+        suite.start_standin()
+        suite.wait_for_state("killed")
+        suite.clear()  # a new disk has no state: it counts as killed, and a person says that all is well
+        yield made
+    finally:
+        suite.kill("watchd")
+        made.end()
 
 
 Spoil = Callable[[Disk], None]

@@ -16,6 +16,7 @@ REPETITIONS = 10
 DEADLINE_MS = 250
 # Seen: 1 to 20 ms. Other work and the hypervisor take whole cores away for 100 ms at times.
 LIMIT_MS = 250.0
+EARLY_MS = -20.0
 
 
 @pytest.mark.slow
@@ -28,10 +29,14 @@ def test_a_frozen_and_an_asked_for_kill_come_soon_after_their_deadline(material:
             settings, REPETITIONS, hows=(kill_latency.frozen, kill_latency.asked)
         )
         worst = {name: max(values) for name, values in samples.items()}
-        if max(worst.values()) < LIMIT_MS:
+        earliest_ms = min(samples["frozen: fence closed, beyond the deadline"])
+        if max(worst.values()) < LIMIT_MS and earliest_ms > EARLY_MS:
             break
-        warnings.warn(f"attempt {attempt + 1}: {worst}, interrupted by {interruptions}", stacklevel=1)
+        warnings.warn(
+            f"attempt {attempt + 1}: {worst}, earliest {earliest_ms} ms, interrupted by {interruptions}",
+            stacklevel=1,
+        )
     assert max(worst.values()) < LIMIT_MS, worst
     assert len(samples["frozen: dead, beyond the deadline"]) == REPETITIONS
     # Not before the deadline, but for the last round of the loop, which was before the signal.
-    assert min(samples["frozen: fence closed, beyond the deadline"]) > -20.0
+    assert earliest_ms > EARLY_MS

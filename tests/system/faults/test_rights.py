@@ -25,6 +25,7 @@ from hft.layout.dtypes import CloseReason
 from watchd.states import SuiteState
 
 CAP_KILL = 1 << 5
+LONG_MS = 3000
 
 # Prints what the user it runs as can do below the given directories: {path: letters}, r read, w write (a file's bytes,
 # or a directory's entries), c connect. Nothing is changed by trying.
@@ -58,9 +59,19 @@ json.dump(found, sys.stdout)
 
 @pytest.fixture(scope="module")
 def house(material: Material, three_users: People) -> Iterator[Suite]:
+    """With long deadlines: while rights are looked at, much is started, and nobody is to be killed."""
     made = Suite(material, three_users)
+    made.configure(deadline_ms=LONG_MS, lease_ms=LONG_MS)
     yield made
     made.end()
+
+
+@pytest.fixture(scope="module")
+def soon(house: Suite) -> None:
+    """From here on with deadlines as in other tests: who is stopped is to be killed."""
+    if house.alive("watchd"):
+        house.stop("watchd")
+    house.configure(deadline_ms=500, lease_ms=500)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +173,7 @@ def test_the_veto_is_the_operators_and_nobody_else_s(house: Suite, paths: list[s
 @pytest.mark.parametrize("who", ["stranger", "braind"])
 def test_who_is_no_operator_is_refused_at_the_socket(house: Suite, paths: list[str], who: str) -> None:
     """braind above all may not arm itself. (What it may is end itself: a `kill` of its own user's is not tried.)"""
+    house.armed()
     identity = STRANGER if who == "stranger" else house.people.braind
     for verb in ("arm", "disarm", "pause", *(["kill"] if who == "stranger" else [])):
         done = house.ctl(verb, "--by", "mallory", identity=identity)
@@ -170,7 +182,7 @@ def test_who_is_no_operator_is_refused_at_the_socket(house: Suite, paths: list[s
     house.wait_for_flow()
 
 
-def test_braind_stopped_is_killed_by_capability(house: Suite, paths: list[str]) -> None:
+def test_braind_stopped_is_killed_by_capability(house: Suite, soon: None) -> None:
     house.armed()
     house.signal("braind", signal.SIGSTOP)
     check_killed(house, CloseReason.LOOP_SILENT, "braind/brain: no round for")
@@ -192,13 +204,13 @@ def test_an_operator_kills_clears_and_arms_by_name(house: Suite) -> None:
     house.wait_for_flow()
 
 
-def test_feedd_stopped_is_killed_by_capability(house: Suite) -> None:
+def test_feedd_stopped_is_killed_by_capability(house: Suite, soon: None) -> None:
     house.armed("standin")
     house.signal("feedd", signal.SIGSTOP)
     check_killed(house, CloseReason.LOOP_SILENT, "feedd/", dead=["braind", "feedd"], alive=["watchd"])
 
 
-def test_without_cap_kill_watchd_says_so_and_the_fence_holds(house: Suite) -> None:
+def test_without_cap_kill_watchd_says_so_and_the_fence_holds(house: Suite, soon: None) -> None:
     house.stop("watchd")
     house.people = house.people.without_cap_kill()
     house.armed("standin")

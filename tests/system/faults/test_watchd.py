@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from outcome import check_killed, check_nothing_passed_since_closing, orders_sent_since
+from outcome import check_killed, check_nothing_passed_since, check_nothing_passed_since_closing
 from suite import BIN, Suite, wait_until
 
 from hft.layout.dtypes import CloseReason
@@ -40,7 +41,7 @@ def wait_for_the_latch(suite: Suite) -> None:
     assert monotonic_ns() >= lapsed_ns
     refused = suite.gateway()["intents_refused"]
     wait_until(lambda: suite.gateway()["intents_refused"] > refused + 20, "intents come, and are refused")
-    assert orders_sent_since(suite, lapsed_ns) == 0
+    check_nothing_passed_since(suite, lapsed_ns)
     assert (suite.gateway()["fence_open"], suite.gateway()["drained"]) == (0, epoch)
 
 
@@ -107,45 +108,82 @@ def _move(pid: int, cores: set[int]) -> None:
 
 HOG = """
 import os, sys, time
-os.sched_setaffinity(0, {int(sys.argv[1])})
 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+print("ready", flush=True)
+os.sched_setaffinity(0, {int(sys.stdin.readline())})
 print("hogging", flush=True)
-end = time.monotonic() + float(sys.argv[2])
+end = time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end:
     pass
 """
 
 
-def test_starved_for_longer_than_the_lease_it_disarms_and_blames_nobody(house: Suite) -> None:
-    """A real-time hog holds its core. The others run on: it must not kill them for what it did not see."""
+@pytest.fixture
+def hog() -> Iterator[subprocess.Popen[str]]:
+    """It waits for the number of the core that it is to hold: to start it takes longer than a lease."""
+    made = subprocess.Popen(
+        [sys.executable, "-c", HOG, str(HOG_S)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert made.stdout is not None
+        if made.stdout.readline() != "ready\n":
+            pytest.skip(f"NOT TESTED: no real-time hog is permitted here ({made.communicate()[1]!r})")
+        yield made
+    finally:
+        made.kill()
+        made.communicate()
+
+
+def starved(suite: Suite, hog: subprocess.Popen[str]) -> bool:
+    """Until watchd has its core again. False: the fence was closed before the hog began."""
+    assert hog.stdin is not None
+    assert hog.stdout is not None
+    with alone_on_a_core(suite) as core:
+        if not suite.fence()["token"]:
+            return False
+        hog.stdin.write(f"{core}\n")
+        hog.stdin.flush()
+        assert hog.stdout.readline() == "hogging\n"
+        wait_for_the_latch(suite)
+        assert hog.wait(30) == 0
+    return True
+
+
+@contextlib.contextmanager
+def other_deadlines(house: Suite, **deadlines_ms: int) -> Iterator[None]:
+    """For the watchd that is started next, and no longer."""
     if house.alive("watchd"):
         house.stop("watchd")
-    house.configure(lease_ms=200)
+    before = {name: house.sections["watchd"][name] for name in deadlines_ms}
+    house.configure(**deadlines_ms)
     try:
-        suite = house.armed("standin")
-        with alone_on_a_core(suite) as core:
-            hog = subprocess.Popen(
-                [sys.executable, "-c", HOG, str(core), str(HOG_S)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-            assert hog.stdout is not None
-            if hog.stdout.readline() != b"hogging\n":
-                pytest.skip(f"NOT TESTED: no real-time hog is permitted here ({hog.communicate()[1]!r})")
-            wait_for_the_latch(suite)
-            hog.communicate(timeout=30)
-        check_disarmed_by_a_lapse(suite)
-        assert suite.stats("watchd")["watchd_pass_gap_ns"].max >= 150_000_000
+        yield
     finally:
         house.stop("watchd")
-        house.configure(lease_ms=500)
+        house.configure(**before)
 
 
-def test_a_second_instance_of_each_daemon_refuses_and_names_the_first(armed: Suite) -> None:
+def test_starved_for_longer_than_the_lease_it_disarms_and_blames_nobody(
+    house: Suite, hog: subprocess.Popen[str]
+) -> None:
+    """A real-time hog holds its core. The others run on: it must not kill them for what it did not see."""
+    with other_deadlines(house, lease_ms=200):
+        suite = house.armed("standin")
+        if not starved(suite, hog):  # once more on a machine that others keep busy
+            warnings.warn(f"closed before the hog began: {suite.status()}: tried again", stacklevel=1)
+            assert starved(house.armed("standin"), hog), suite.status()
+        check_disarmed_by_a_lapse(suite)
+        assert suite.stats("watchd")["watchd_pass_gap_ns"].max >= 150_000_000
+
+
+def test_a_second_instance_of_each_daemon_refuses_and_names_the_first(house: Suite) -> None:
     """The installed commands, braind's own included: it takes its lock before it loads anything."""
-    for name in ("watchd", "feedd", "braind"):
-        second = armed.spawn("second", [BIN / name, "--config", armed.config])
-        assert second.wait(60) == 75, armed.log("second")
-        assert f"already held by pid {armed.pid(name)}" in armed.log("second")
-    assert armed.status()["state"] == "armed"
-    armed.wait_for_flow()
+    with other_deadlines(house, deadline_ms=5000, lease_ms=5000):  # three of them start while it is armed
+        armed = house.armed("standin")
+        for name in ("watchd", "feedd", "braind"):
+            second = armed.spawn("second", [BIN / name, "--config", armed.config])
+            assert second.wait(60) == 75, armed.log("second")
+            assert f"already held by pid {armed.pid(name)}" in armed.log("second")
+        assert armed.status()["state"] == "armed"
+        armed.wait_for_flow()

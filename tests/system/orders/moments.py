@@ -7,7 +7,7 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from order_world import OrderWorld
+from order_world import SETTLE_S, OrderWorld
 from suite import wait_until
 
 from hft.regions import monotonic_ns
@@ -41,14 +41,21 @@ class Figures:
 
 
 def one_moment(
-    world: OrderWorld, name: str, number: str, dice: random.Random, figures: Figures, *, trades_s: float = 0.0
+    world: OrderWorld,
+    name: str,
+    number: str,
+    dice: random.Random,
+    figures: Figures,
+    *,
+    trades_s: float = 0.0,
+    rests: bool = False,
 ) -> None:
-    """`trades_s`: how long it trades at least."""
+    """`trades_s`: how long it trades at least. `rests`: and on, until an order rests."""
     suite = world.suite
     world.trade()
     world.ctl("delay", ms=dice.choice(ANSWERS_LATE_MS))
     time.sleep(trades_s + dice.uniform(0.0, 0.2))
-    words = suite.gateway()
+    words = when_one_rests(world) if rests else suite.gateway()
     figures.in_flight += words["unacknowledged"] > 0
     figures.resting += words["open_orders"] > 0
     epoch, fault_ns = suite.fence()["epoch"], monotonic_ns()
@@ -71,6 +78,19 @@ def one_moment(
     if suite.record().state == "killed":
         world.stays_shut()
     figures.add(world, fault_ns, shut_ns)
+
+
+def when_one_rests(world: OrderWorld) -> dict[str, int]:
+    """The gateway's words at a moment at which an order rests."""
+    suite, words = world.suite, world.suite.gateway()
+
+    def one_rests() -> bool:
+        nonlocal words
+        words = suite.gateway()
+        return words["open_orders"] > 0
+
+    wait_until(one_rests, lambda: f"an order rests: {words} {suite.status()}", SETTLE_S)
+    return words
 
 
 def wait_for_the_lapse(world: OrderWorld, epoch: int) -> int:

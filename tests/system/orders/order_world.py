@@ -8,6 +8,7 @@ limit was exceeded.
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import time
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from material import Material
 from outcome import updates_of
-from suite import BIN, Interrupted, Suite, free_port, wait_until
+from suite import BIN, START_S, Interrupted, Suite, free_port, wait_until
 from venue_ledger import Limits, VenueLedger
 
 from hft.layout.dtypes import BOARD_ENTRY, GATEWAY_POSITION, RegionKind, UpdateKind
@@ -35,16 +36,9 @@ RISK: dict[str, object] = {
     "cancel_reserve": 1000,
 }  # fmt: skip
 SETTLE_S = 20.0
-START_S = 240.0  # of what may have to be compiled first
 LEASE_MS = 300
 GAP_MS = 30_000  # on a busy machine the beginning of the day takes its time
 REACH_BACK_NS = 200_000_000  # an order may be that long on its way to the venue
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class OrderWorld:
@@ -73,7 +67,7 @@ class OrderWorld:
         suite.environment |= {
             "CREDENTIALS_DIRECTORY": str(suite.directory), "HFT_TEST_INTENTS": str(self.intents),
         }  # fmt: skip
-        self.address = f"127.0.0.1:{free_tcp_port()}"
+        self.address = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
         suite.sections["feedd.gateway"] = {
             "venue": self.address, "heartbeat_ms": 200, "silence_ms": 2000, "reconnect_ms": 10,
             "reconnect_ms_max": 100,
@@ -230,7 +224,10 @@ class OrderWorld:
         assert not left, f"nothing is open, and yet: {left}"
         self.nothing_was_sent_since(shut_ns, unknown_max=1 if feedd_died else 0)
         if self.suite.alive("feedd"):
-            self.ledgers_agree()
+            try:
+                self.ledgers_agree()
+            except Interrupted as interrupted:
+                log.warning("judged as with a dead feedd: %s", interrupted)
         assert self.ledger.broken == []
 
     def nothing_was_sent_since(self, shut_ns: int, unknown_max: int) -> None:
@@ -249,16 +246,37 @@ class OrderWorld:
         assert len(unknown) <= unknown_max, f"the gateway never said that it sent {unknown}"
 
     def ledgers_agree(self) -> None:
-        """The venue's messages added up, paperd's own sums, gateway.positions, and watchd's count."""
+        """The venue's messages added up, paperd's own sums, gateway.positions, and watchd's count.
+
+        Raises Interrupted when watchd has killed feedd: there is nothing to count any more.
+        """
 
         def agree() -> bool:
+            self._feedd_lives()
             self.ledger.read()
             return not self.differences()
 
         wait_until(agree, lambda: f"the ledgers agree: {self.differences()}", SETTLE_S)
-        counted = self.suite.status()["orders"]["counted"]
+        counted = self._counted()
+        if counted is None:  # a moment ago it was there
+            wait_until(lambda: not self._feedd_lives(), "what watchd can not count is dead", SETTLE_S)
         assert (counted["disagreement"], counted["lost_records"]) == ("", 0)
         assert self.suite.gateway()["sent_after_close"] == 0
+
+    def _feedd_lives(self) -> bool:
+        """Raises Interrupted when watchd has killed it for its silence. Any other end of it is a failure."""
+        code = self.suite.processes["feedd"].poll()
+        assert code in (None, -signal.SIGKILL), self.suite.log("feedd")
+        if code is None:
+            return True
+        status = self.suite.status()
+        assert (status["reason"] != "ledgers_disagree", self.suite.gateway()["sent_after_close"]) == (True, 0)
+        raise Interrupted(f"feedd was killed: {status}")
+
+    def _counted(self) -> dict[str, Any] | None:
+        """By watchd; None while it has nothing to count from."""
+        orders: dict[str, Any] | None = self.suite.status()["orders"]
+        return None if orders is None else orders["counted"]
 
     def differences(self) -> list[str]:
         """Where two of the ledgers differ at this moment, in words."""
@@ -280,8 +298,7 @@ class OrderWorld:
             elif ours is not None and any(judge[name] != getattr(ours, name) for name in names):
                 found.append(f"{symbol}: messages {judge}, gateway {ours}")
         held = sum(1 for account in self.ledger.accounts.values() if account.position)
-        orders = self.suite.status()["orders"]
-        counted = None if orders is None else orders["counted"]
+        counted = self._counted()
         if counted is None or counted["positions"] != held:
             found.append(f"{held} positions, watchd counts {counted}")
         return found
@@ -294,7 +311,11 @@ class OrderWorld:
         used = np.flatnonzero(positions.records(GATEWAY_POSITION)["instrument_id"])
         entry, found = np.zeros(1, BOARD_ENTRY), {}
         for instrument_id in used.tolist():
-            assert read_board_entry(board, instrument_id, entry)
+            # Refused while its writer stands still in the middle of it.
+            wait_until(
+                lambda at=instrument_id: read_board_entry(board, at, entry),
+                f"board entry {instrument_id} is whole",
+            )
             symbol = entry[0]["symbol"].tobytes().rstrip(b"\0").decode()
             found[symbol] = read_position(positions, instrument_id)
         return found

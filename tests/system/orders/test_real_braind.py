@@ -42,7 +42,7 @@ def test_after_a_moment_the_shadow_book_agrees_too(
     world: OrderWorld, name: str, number: str, figure: Callable[[str], None]
 ) -> None:
     figures, seed = Figures(), f"real braind {name} {number}"
-    one_moment(world, name, number, random.Random(seed), figures, trades_s=2.0)
+    one_moment(world, name, number, random.Random(seed), figures, trades_s=2.0, rests=True)
     assert figures.resting == 1
     assert divergences(world) == {}
     stats = world.suite.stats("braind")

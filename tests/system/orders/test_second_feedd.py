@@ -14,6 +14,8 @@ from material import Material
 from order_world import GAP_MS, OrderWorld
 from suite import Suite, wait_until
 
+from hft.layout.dtypes import VenueSession
+
 DEADLINE_MS = 1000
 TOGETHER_S = 2.0
 FOREIGN = 'feedd_order_events_total{kind="foreign"}'
@@ -33,7 +35,12 @@ def test_a_suite_that_joins_another_one_s_account_is_never_armed(
     world = make_world(deadline_ms=DEADLINE_MS)
     world.trade()
     join(world, second)
-    wait_until(lambda: second.stats("feedd")[FOREIGN] > 0, "it meets the other one's orders", 20)
+    wait_until(lambda: has_the_session(second), "it has the session", 20)
+    known = second.stats("feedd")[FOREIGN]  # what it found there, as after a restart
+    wait_until(lambda: second.stats("feedd")[FOREIGN] > known, "it meets the other one's orders", 20)
+    wait_until(
+        lambda: has_the_session(second) and second.gateway()["reconciled"] == 0, "it has lost track", 20
+    )
     end_s = time.monotonic() + TOGETHER_S
     while time.monotonic() < end_s:
         assert not second.ask("arm", by="bob")["ok"]
@@ -66,6 +73,7 @@ def test_of_two_armed_suites_at_one_account_one_refuses_and_no_order_counts_twic
         suite.wait_for_state("disarmed", "killed")
     wait_until(lambda: world.ledger.read().live == {}, "nothing rests", 20)
     report = world.ctl("report")
+    world.ledger.read()  # what came to the venue until then
     assert report["counts"]["duplicates"] == len(world.ledger.broken), world.ledger.broken
     assert all("reached the venue twice" in text for text in world.ledger.broken), world.ledger.broken
     figure(
@@ -96,6 +104,11 @@ def arm(suite: Suite) -> None:
     wait_until(
         lambda: suite.ask("arm", by="bob")["ok"], lambda: f"armed: {suite.status()['arm_blockers']}", 30
     )
+
+
+def has_the_session(suite: Suite) -> bool:
+    """At this moment: each of the two takes it from the other."""
+    return suite.gateway()["venue_session"] == int(VenueSession.UP)
 
 
 def refused(suite: Suite) -> int:

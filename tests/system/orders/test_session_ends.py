@@ -22,9 +22,9 @@ def sends_no_more(world: OrderWorld, session: VenueSession) -> None:
         20,
     )
     sent = suite.gateway()["orders_sent"]
+    wait_until(lambda: world.refusals().get("no_session", 0) > 0, "orders are refused")
     time.sleep(STILL_S)
     assert suite.gateway()["orders_sent"] == sent
-    assert world.refusals()["no_session"] > 0
 
 
 def test_an_ended_session_leaves_its_orders_to_the_venue_and_says_so(
@@ -60,7 +60,7 @@ def test_after_another_session_has_begun_a_restart_trades_on_under_new_numbers(
     world.stays_shut()
     before = len(world.ledger.received)
     world.trade(agree=False)  # the old session's fills are in no stream that can be read any more
-    assert len(world.ledger.read().received) > before
+    wait_until(lambda: len(world.ledger.read().received) > before, "the venue has new orders", 20)
     assert world.disarm() == "disarmed"
     world.quiet()
     assert world.ledger.broken == []

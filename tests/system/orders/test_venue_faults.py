@@ -114,9 +114,12 @@ FAULTS = (
     Fault("the login is refused twice", (verb("login-reject", reason="S", count=2), CUT), (broken("login_rejected"),)),
     Fault("not authorised once", (verb("login-reject", reason="A"), CUT), (broken("login_rejected"),)),
     Fault("a debug packet before the login", (verb("debug", text="hello", at_login=True), CUT), (CLOSED,)),
-    Fault("the login is not answered", (verb("mute", what="login", ms=500), CUT), (broken("login_timeout"),)),
+    Fault(
+        "the login is not answered", (verb("mute", what="login"), CUT), (broken("login_timeout"),),
+        repair=(verb("unmute"),),
+    ),
     Fault("no answers for a while", (verb("mute", what="answers", ms=200),), ("venue accepted",)),
-    Fault("silence", (verb("mute", ms=800),), (broken("silence"),)),
+    Fault("silence", (verb("mute", ms=3000),), (broken("silence"),)),
     Fault("no heartbeats for a while", (verb("mute", what="heartbeats", ms=300),), ("venue accepted",)),
     Fault("the venue does not read", (verb("deaf", ms=250),), ("venue accepted",)),
 )  # fmt: skip
@@ -125,8 +128,8 @@ FAULTS = (
 @pytest.fixture(scope="module")
 def world(material: Material) -> Iterator[OrderWorld]:
     made = OrderWorld(
-        material, "--orders-heartbeat", "0.1", "--orders-receive-buffer", "4096", deadline_ms=800, silence_ms=500,
-        login_timeout_ms=300,
+        material, "--orders-heartbeat", "0.1", "--orders-receive-buffer", "4096", deadline_ms=2000,
+        silence_ms=2000, login_timeout_ms=300,
     )  # fmt: skip
     yield made
     made.end()
