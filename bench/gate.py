@@ -12,6 +12,7 @@ Exit code 1 when the target is missed.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import statistics
 import subprocess
@@ -31,11 +32,19 @@ QUANTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 
 
 def build() -> Path:
-    """The driver. Raises CalledProcessError with the compiler's words on its way."""
+    """The driver. Raises CalledProcessError with the compiler's words on its way.
+
+    Tests build in the same directory, under the same lock (tests/conftest.py).
+    """
     python = f"-DPython_EXECUTABLE={sys.executable}"
-    subprocess.run(["cmake", "--preset", "tests", python], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    command = ["cmake", "--build", str(BUILD), "--target", "gate_driver"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / ".pytest.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(
+            ["cmake", "--preset", "tests", python], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+        )
+        command = ["cmake", "--build", str(BUILD), "--target", "gate_driver"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return BUILD / "tests" / "gate_driver"
 
 

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from stopped import stands_still
+
 from hft import stats
 from hft.regions import monotonic_ns
 
@@ -88,6 +90,11 @@ score_threshold = 0.36
     def wait_for(self, name: str, least: int) -> int:
         wait_until(lambda: self.value(name) >= least, f"{name} to reach {least}, it is {self.value(name)}")
         return self.value(name)
+
+    def freeze(self) -> None:
+        """SIGSTOP; from here on it stands still."""
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: stands_still(self.process.pid), "braind to stand still")
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[dict]]:
         self.process.send_signal(number)

@@ -79,7 +79,7 @@ def test_losses_and_drops_and_what_nobody_named_are_told(start, feedd_side, shm_
     feedd.name(1, "MADEUP", 1)
     publish(feedd, made_up_events(800, 1_000_000, instruments=2))
     braind.wait_for("braind_events_consumed_total", 800)
-    braind.process.send_signal(signal.SIGSTOP)
+    braind.freeze()
     publish(feedd, made_up_events(4000, 1_000_000)[800:])
     feedd.name(1, "MADEUP", 4000)
     braind.process.send_signal(signal.SIGCONT)

@@ -94,7 +94,7 @@ def test_a_reader_that_was_lapped_accounts_for_every_record(start, feedd_side):
     feedd.attach()
     feedd.name(1, "MADEUP", 1)
     braind.wait_for("braind_ring_maps_total", 1)
-    braind.process.send_signal(signal.SIGSTOP)
+    braind.freeze()
     publish(feedd, made_up_events(10_000, 1_000_000))
     braind.process.send_signal(signal.SIGCONT)
     braind.wait_for("braind_ring_cursor", 10_000)

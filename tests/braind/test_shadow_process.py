@@ -31,8 +31,10 @@ TAKER = 'strategy = "braind.strategies.taker:TakerStrategy"\n'
 class Market:
     """Events one after the other, in pieces, with the gateway at work in between."""
 
-    def __init__(self, feedd, count: int = 6000) -> None:
+    def __init__(self, feedd, count: int = 6000, keep_pace=lambda _at: None) -> None:
+        """`keep_pace`: called with the last record that was published, before the gateway takes intents."""
         self.feedd, self.events, self.at = feedd, made_up_events(count, 1_000_000), 0
+        self.keep_pace = keep_pace
         self.intents: list[np.ndarray] = []
 
     def run(self, pieces: int, count: int = 20, pause_s: float = 0.004) -> None:
@@ -40,7 +42,17 @@ class Market:
             publish(self.feedd, self.events[self.at : self.at + count].copy())
             self.at += count
             time.sleep(pause_s)
+            self.keep_pace(self.at)
             self.intents.append(self.feedd.trade_all())
+
+    def run_until_sent(self, more_than: int = 0) -> None:
+        """Goes on until the gateway was sent more intents than that; behind the last event it waits."""
+
+        def sent() -> bool:
+            self.run(1, count=min(20, len(self.events) - self.at))
+            return len(self.sent) > more_than
+
+        wait_until(sent, "an intent")
 
     @property
     def sent(self) -> np.ndarray:
@@ -63,8 +75,27 @@ def divergences(braind) -> dict[str, int]:
 
 def at_rest(braind, feedd, market) -> None:
     """Everything is answered, and braind has taken it in."""
-    wait_until(lambda: not len(feedd.trade_all()) and braind.value("braind_ring_lag_records") == 0, "rest")
-    time.sleep(0.2)
+
+    def nothing_left() -> bool:
+        done = (
+            braind.value("braind_ring_cursor") == market.at
+        )  # first: what it sent before is in the queue then
+        taken = feedd.trade_all()
+        market.intents.append(taken)
+        return done and not len(taken)
+
+    wait_until(nothing_left, "rest")
+    # The figures after the next ones are of a round that began later than the last answer.
+    braind.wait_for("braind_loop_iterations_total", braind.value("braind_loop_iterations_total") + 3)
+
+
+def quotes_at_rest(braind, feedd, market) -> None:
+    """Something rests, and nothing is filled any more."""
+    feedd.venue.trade = lambda: None
+    at_rest(braind, feedd, market)
+    while not feedd.venue.orders:  # it may just have taken its quotes back, to make them anew
+        market.run(1)
+        at_rest(braind, feedd, market)
 
 
 @pytest.mark.parametrize("strategy", [MAKER, TAKER])
@@ -99,7 +130,7 @@ def test_nothing_is_sent_before_the_gateway_has_reconciled(start, feedd_side):
     assert braind.value("braind_shadow_held") == 2
     assert braind.value('braind_decisions_dropped_total{reason="held"}') > 50
     feedd.set_reconciled(True)
-    market.run(20)
+    market.run_until_sent()
     assert len(market.sent) > 0
     feedd.retire()
 
@@ -108,11 +139,7 @@ def test_a_restarted_braind_finds_its_orders_again_and_does_not_touch_them(start
     braind, feedd = begun(start, feedd_side, MAKER)
     market = Market(feedd)
     market.run(30)
-    feedd.venue.trade = lambda: None
-    at_rest(braind, feedd, market)
-    while not feedd.venue.orders:  # it may just have taken its quotes back, to make them anew
-        market.run(1)
-        at_rest(braind, feedd, market)
+    quotes_at_rest(braind, feedd, market)
     braind.process.send_signal(signal.SIGKILL)
     braind.process.wait()
     left = len(feedd.venue.orders)
@@ -127,7 +154,9 @@ def test_a_restarted_braind_finds_its_orders_again_and_does_not_touch_them(start
     at_rest(second, feedd, market)
     assert len(market.sent) > 0
     assert divergences(second) == {}
-    assert second.value("braind_shadow_orders") == left + len(feedd.venue.orders)
+    wait_until(
+        lambda: second.value("braind_shadow_orders") == left + len(feedd.venue.orders), "the same open orders"
+    )
     feedd.retire()
 
 
@@ -135,8 +164,7 @@ def test_a_lapped_reader_of_updates_holds_back_rebuilds_and_goes_on(start, feedd
     braind, feedd = begun(start, feedd_side, MAKER, updates_records=1024)
     market = Market(feedd)
     market.run(30)
-    braind.process.send_signal(signal.SIGSTOP)
-    time.sleep(0.05)
+    braind.freeze()
     filler = np.zeros(1, ORDER_UPDATE)
     filler["kind"] = int(UpdateKind.LIMITS)
     for _ in range(3000):
@@ -171,7 +199,7 @@ def test_without_a_session_nothing_is_sent(start, feedd_side):
     assert len(market.sent) == sent
     down["venue_reason"] = int(VenueSession.UP)
     feedd.publish_update(down)
-    market.run(20)
+    market.run_until_sent(sent)
     assert len(market.sent) > sent
     feedd.retire()
 
@@ -214,9 +242,7 @@ def test_quotes_are_taken_back_when_the_market_goes(start, feedd_side):
     braind, feedd = begun(start, feedd_side, MAKER)
     market = Market(feedd)
     market.run(20)
-    at_rest(braind, feedd, market)
-    feedd.venue.trade = lambda: None
-    wait_until(lambda: not len(feedd.trade_all()), "quotes at rest")
+    quotes_at_rest(braind, feedd, market)
     resting = len(feedd.venue.orders)
     gap = np.zeros_like(market.events[:1])
     gap["kind"] = int(EventKind.GAP)
@@ -231,12 +257,9 @@ def test_quotes_are_taken_back_with_the_first_record_after_a_loss(start, feedd_s
     braind, feedd = begun(start, feedd_side, MAKER, ring_records=1024)
     market = Market(feedd)
     market.run(20)
-    at_rest(braind, feedd, market)
-    feedd.venue.trade = lambda: None
-    wait_until(lambda: not len(feedd.trade_all()), "quotes at rest")
+    quotes_at_rest(braind, feedd, market)
     assert feedd.venue.orders
-    braind.process.send_signal(signal.SIGSTOP)
-    time.sleep(0.05)
+    braind.freeze()
     ticks = np.zeros(3000, market.events.dtype)  # no word of the instrument that is quoted
     ticks["kind"] = int(EventKind.TICK)
     publish(feedd, ticks)

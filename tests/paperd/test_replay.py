@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_every_packet_bears_the_session_and_the_end_bears_the_next_sequence(
 def test_heartbeats_before_the_start_carry_sequence_1_and_nothing_else_is_sent(
     paperd: Any, feed: Any, small_day_path: Path
 ) -> None:
-    replayed(paperd, feed, small_day_path, *FAST, "--delay", "0.5", "--heartbeat", "0.1")
+    replayed(paperd, feed, small_day_path, *FAST, "--delay", "2.5", "--heartbeat", "0.5")
     first_data = next(k for k, packet in enumerate(feed.lines[0].datagrams) if packet[2] != 0)
     assert first_data >= 4
     assert feed.lines[0].heartbeats()[:first_data] == [1] * first_data
@@ -77,9 +78,15 @@ def test_spacing_is_the_captures_divided_by_the_speed(paperd: Any, feed: Any, tm
     day = tmp_path / "day"
     generated = paperd("generate", str(day), "--instruments", "2", "--duration", "2")
     assert generated.finish()["messages"] > 500
-    status = replayed(paperd, feed, day, "--delay", "0.1", "--speed", "4")
     span_s = int(load_capture(day).timestamp_ns[-1] - load_capture(day).timestamp_ns[0]) / 1e9
-    assert span_s / 4 <= status["sending_s"] < span_s / 4 + 0.3
+    for attempt in range(2):
+        status = replayed(paperd, feed, day, "--delay", "0.1", "--speed", "4")
+        assert span_s / 4 <= status["sending_s"]
+        if status["sending_s"] < span_s / 4 + 0.3:
+            break
+        text = f"attempt {attempt + 1}: {status['sending_s']:.2f} s instead of {span_s / 4:.2f}"
+        warnings.warn(text, stacklevel=1)
+    assert status["sending_s"] < span_s / 4 + 0.3
 
 
 def test_start_at_first_order_shortens_what_is_before(
@@ -147,7 +154,7 @@ def test_line_b_is_later_by_the_skew(paperd: Any, feed: Any, small_day_path: Pat
         *feed.options(),
         *FAST,
         "--skew-ms",
-        "400",
+        "4000",
         "--linger",
         "0.2",
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from braind_process import Braind, publish
 from feedd_side import FeeddSide
+from keeping_pace import a_pass, recorded
 from record_process import Recording
 
 from braind.rehearsal import made_up_events
@@ -33,10 +33,12 @@ def record_a_run(shared: Path, package: Path, out: Path) -> int:
     events, answered = made_up_events(RECORDED_EVENTS, 1_000_000, 2), 0
     for first in range(0, RECORDED_EVENTS, 100):
         publish(feedd, events[first : first + 100].copy())
-        time.sleep(0.01)
+        braind.wait_for("braind_ring_cursor", first + 100)
+        a_pass(recording)  # with the checkpoint that there may be
         answered += len(feedd.answer_all())
-    braind.wait_for("braind_events_consumed_total", RECORDED_EVENTS)
-    answered += len(feedd.answer_all())
+    # What is left to the stop to read is not told in inputs.ring.
+    braind.wait_for('braind_updates_total{kind="refused"}', answered)
+    recorded(recording, market=RECORDED_EVENTS, intents=answered, updates=answered)
     assert braind.stop()[0] == 0
     feedd.retire()
     assert recording.end()[0] == 0

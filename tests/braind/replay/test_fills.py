@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import numpy as np
 import pytest
 from braind_process import publish, wait_until
+from keeping_pace import QueuePace, recorded
 from replay_process import replay
 from test_shadow_process import MAKER, TAKER, Market, at_rest, begun
 
@@ -33,16 +33,15 @@ def kinds_of(journal: Journal) -> set[str]:
     }
 
 
-def lapped(braind, feedd) -> None:
-    """More updates than their ring holds, while braind stands still."""
-    braind.process.send_signal(signal.SIGSTOP)
-    time.sleep(0.05)
+def lapped(braind, feedd, recording) -> None:
+    """More updates than their ring holds, while braind stands still and the recorder keeps up."""
+    braind.freeze()
     filler = np.zeros(1, ORDER_UPDATE)
     filler["kind"] = int(UpdateKind.LIMITS)
     for _ in range(30):
         for _ in range(100):
-            feedd.publish_update(filler)
-        time.sleep(0.02)
+            sequence = feedd.publish_update(filler)
+        recorded(recording, updates=sequence)
     feedd.write_tables()
     braind.process.send_signal(signal.SIGCONT)
     braind.wait_for("braind_shadow_rebuilds_total", 2)
@@ -52,9 +51,9 @@ def test_a_day_of_quotes_with_losses_a_broken_session_and_a_restart_is_repeated(
     recording = record()
     extra = MAKER + EVERY_300 + "position_max = 300\nintents_ring_records = 16\n"
     braind, feedd = begun(start, feedd_side, extra, updates_records=1024)
-    market = Market(feedd)
+    market = Market(feedd, keep_pace=QueuePace(feedd, recording))
     market.run(60)
-    lapped(braind, feedd)
+    lapped(braind, feedd, recording)
     market.run(40)
     session = np.zeros(1, ORDER_UPDATE)
     for state in (VenueSession.DOWN, VenueSession.UP):
@@ -88,14 +87,14 @@ def test_a_day_of_quotes_with_losses_a_broken_session_and_a_restart_is_repeated(
 def test_quotes_that_were_taken_back_after_a_loss_are_repeated(start, feedd_side, record):
     recording = record()
     braind, feedd = begun(start, feedd_side, MAKER + EVERY_300, ring_records=1024)
-    market = Market(feedd)
+    market = Market(feedd, 8000)
     market.run(20)
     for _ in range(2):
-        braind.process.send_signal(signal.SIGSTOP)
+        braind.freeze()
         for _ in range(30):  # the recorder keeps up
             publish(feedd, market.events[market.at : market.at + 100].copy())
             market.at += 100
-            time.sleep(0.004)
+            recorded(recording, market=market.at)
         feedd.name(1, "MADEUP", market.at)
         braind.process.send_signal(signal.SIGCONT)
         market.run(20)

@@ -8,7 +8,9 @@ import time
 import numpy as np
 import pytest
 from braind_process import publish, wait_until
+from keeping_pace import a_pass, recorded, together
 from replay_process import replay
+from stopped import stands_still
 
 from braind.rehearsal import made_up_events
 from hft.journal.reader import Journal
@@ -22,13 +24,15 @@ class Market:
     """Events one after the other, published in pieces."""
 
     def __init__(self, feedd, count: int, instruments: int = 2) -> None:
-        self._feedd, self._events, self._at = feedd, made_up_events(count, 1_000_000, instruments), 0
+        self._feedd, self._events, self.at = feedd, made_up_events(count, 1_000_000, instruments), 0
 
-    def publish(self, count: int, pieces: int = 1, pause_s: float = 0.0) -> None:
+    def publish(self, count: int, pieces: int = 1, pause_s: float = 0.0, keep_pace=lambda _at: None) -> None:
+        """`keep_pace`: called with the last record after each piece."""
         for _ in range(pieces):
-            publish(self._feedd, self._events[self._at : self._at + count].copy())
-            self._at += count
+            publish(self._feedd, self._events[self.at : self.at + count].copy())
+            self.at += count
             time.sleep(pause_s)
+            keep_pace(self.at)
 
 
 def begun(start, feedd_side, extra: str = "", **options):
@@ -56,14 +60,13 @@ def test_a_reader_that_was_lapped_is_repeated_with_its_losses(start, feedd_side,
     market.publish(500)
     braind.wait_for("braind_events_consumed_total", 500)
     for _ in range(3):
-        braind.process.send_signal(signal.SIGSTOP)
-        market.publish(100, pieces=30, pause_s=0.004)
+        braind.freeze()
+        market.publish(100, pieces=30, keep_pace=together(recording=recording))
         for instrument_id, symbol in ((1, "MADEUP"), (2, "STRANGER")):
             feedd.name(instrument_id, symbol, 20_000)
         braind.process.send_signal(signal.SIGCONT)
-        wait_until(lambda: braind.value("braind_ring_lag_records") == 0, "braind to catch up")
-        market.publish(400)
-        time.sleep(0.05)
+        braind.wait_for("braind_ring_cursor", market.at)
+        market.publish(400, keep_pace=together(braind, recording))
         feedd.answer_all()
     ended(braind, feedd, recording)
     assert braind.value("braind_ring_lost_total") > 3000
@@ -81,7 +84,8 @@ def test_intents_that_the_queue_refused_are_repeated_as_refused(start, feedd_sid
     market = Market(feedd, 6000)
     for _ in range(12):
         market.publish(500)
-        time.sleep(0.03)
+        braind.wait_for("braind_ring_cursor", market.at)
+        recorded(recording, intents=braind.value("braind_intents_total"))  # their places are free then
         feedd.answer_all()
     braind.wait_for("braind_events_consumed_total", 6000)
     ended(braind, feedd, recording)
@@ -111,11 +115,11 @@ def test_an_instrument_that_was_given_up_stays_given_up(start, feedd_side, recor
 def test_a_recorder_that_came_late_is_replayed_from_its_first_checkpoint(start, feedd_side, record):
     braind, feedd = begun(start, feedd_side, EVERY_300, ring_records=1024)
     market = Market(feedd, 8000)
-    market.publish(100, pieces=30, pause_s=0.005)
+    market.publish(100, pieces=30, keep_pace=together(braind))
     braind.wait_for("braind_events_consumed_total", 3000)
     feedd.answer_all()
     recording = record()
-    market.publish(100, pieces=30, pause_s=0.01)
+    market.publish(100, pieces=30, keep_pace=together(braind, recording))
     braind.wait_for("braind_events_consumed_total", 6000)
     feedd.answer_all()
     ended(braind, feedd, recording)
@@ -133,7 +137,7 @@ def test_a_restarted_braind_and_a_restarted_feedd_are_maps_of_their_own(start, f
     market = Market(feedd, 4000)
     market.publish(1000)
     braind.wait_for("braind_events_consumed_total", 1000)
-    feedd.answer_all()
+    first = len(feedd.answer_all())
     assert braind.stop()[0] == 0
     second = start(EVERY_300).wait_ready()
     second.wait_for("braind_ring_maps_total", 1)
@@ -142,6 +146,7 @@ def test_a_restarted_braind_and_a_restarted_feedd_are_maps_of_their_own(start, f
     market.publish(1000)
     second.wait_for("braind_events_consumed_total", 2000)
     feedd.answer_all()
+    recorded(recording, market=2000, intents=first + second.value("braind_intents_total"))
     feedd.retire()
     wait_until(lambda: second.value("braind_state") == 1, "the feed to end")
     feedd = feedd_side()
@@ -186,7 +191,10 @@ def test_a_recorder_that_was_killed_leaves_a_run_that_is_the_same_as_far_as_it_g
     recording = record("--sync-interval-ms", "0")
     braind, feedd = begun(start, feedd_side, EVERY_300)
     market = Market(feedd, 8000)
-    market.publish(50, pieces=40, pause_s=0.003)
+    market.publish(50, pieces=20, pause_s=0.003)
+    recorded(recording, intents=1)
+    a_pass(recording)
+    market.publish(50, pieces=20, pause_s=0.003)
     recording.process.kill()
     recording.process.communicate()
     market.publish(50, pieces=10, pause_s=0.003)
@@ -208,13 +216,14 @@ def test_what_the_recorder_lost_is_a_hole_that_is_named_and_gone_round(start, fe
     recording = record()
     braind, feedd = begun(start, feedd_side, EVERY_300, ring_records=1024)
     market = Market(feedd, 8000)
-    market.publish(100, pieces=10, pause_s=0.01)
+    market.publish(100, pieces=10, keep_pace=together(braind, recording))
     recording.process.send_signal(signal.SIGSTOP)
-    market.publish(100, pieces=20, pause_s=0.01)
+    wait_until(lambda: stands_still(recording.process.pid), "the recorder to stand still")
+    market.publish(100, pieces=20, keep_pace=together(braind))
     braind.wait_for("braind_events_consumed_total", 3000)
     recording.process.send_signal(signal.SIGCONT)
-    time.sleep(0.1)
-    market.publish(100, pieces=20, pause_s=0.01)
+    recording.wait_for('recorder_lost_total{stream="market",reason="lapped"}', 1)
+    market.publish(100, pieces=20, keep_pace=together(braind, recording))
     braind.wait_for("braind_events_consumed_total", 5000)
     feedd.answer_all()
     ended(braind, feedd, recording)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +42,35 @@ def wait_until(
         time.sleep(0.005)
 
 
+WORKERS_MAX, PORTS = 6, range(20_000, 32_000)  # below those that the kernel gives to whoever asks for any
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    """Each worker of a run has its own, and each run begins elsewhere."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
+    share = len(PORTS) // WORKERS_MAX
+    mine = PORTS[worker * share : (worker + 1) * share]
+    first = os.getpid() % share
+    return itertools.cycle([*mine[first:], *mine[:first]])
+
+
+_ports = _ports_of_this_worker()
+
+
+def _is_free(port: int) -> bool:
+    """On 127.0.0.1, for UDP and for TCP."""
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
 def free_ports(count: int) -> list[int]:
-    """UDP ports that were free on 127.0.0.1 a moment ago."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Free a moment ago, and not given to any other test: who asked for one may bind it later."""
+    return list(itertools.islice((port for port in _ports if _is_free(port)), count))
 
 
 class Feedd:
@@ -102,8 +123,9 @@ class Feedd:
         return self.process.poll() is not None
 
     def log(self) -> list[dict[str, object]]:
-        text = self.log_path.read_text()
-        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        """As far as it is written; the last line may still be on its way."""
+        *lines, _ = self.log_path.read_text().split("\n")
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def logged(self, event: str) -> list[dict[str, object]]:
         return [line for line in self.log() if line["event"] == event]

@@ -20,6 +20,7 @@ from hft.layout.dtypes import (
     GATEWAY_POSITION,
     ORDER_UPDATE,
     CloseReason,
+    MarketPhase,
     RefusalReason,
     RegionKind,
     UpdateKind,
@@ -112,6 +113,9 @@ class OrderCircle:
         """`before`: what feedd's command is an argument of."""
         self.feedd.start(before, CREDENTIALS_DIRECTORY=str(self.credentials), **environment)
         self.send_book()
+        # The board is written before the phase is told: an order in between would be outside of market hours.
+        regular = int(MarketPhase.REGULAR)
+        wait_until(lambda: self.feedd.stat("feedd_market_phase") == regular, "the market has opened")
         if self.queue is None:
             self.queue = Queue(self.feedd)
         else:
@@ -181,8 +185,8 @@ class OrderCircle:
         )
         return np.concatenate(parts) if parts else np.zeros(0, ORDER_UPDATE)
 
-    def outcome(self) -> tuple[int, str]:
-        """Of a NEW: its order id, and ACCEPTED or why it was refused."""
+    def answer(self) -> tuple[int, np.void]:
+        """Of a NEW: its order id, and the update that accepts or refuses it."""
         order, told = self.send(), []
 
         def answered() -> bool:
@@ -190,8 +194,13 @@ class OrderCircle:
             return bool(told) and int(told[-1]["kind"]) in (UpdateKind.ACCEPTED, UpdateKind.REFUSED)
 
         wait_until(answered, "the order is answered")
-        refused = int(told[-1]["kind"]) == UpdateKind.REFUSED
-        return order, RefusalReason(int(told[-1]["reason"])).name if refused else "ACCEPTED"
+        return order, told[-1]
+
+    def outcome(self) -> tuple[int, str]:
+        """Of a NEW: its order id, and ACCEPTED or why it was refused."""
+        order, update = self.answer()
+        refused = int(update["kind"]) == UpdateKind.REFUSED
+        return order, RefusalReason(int(update["reason"])).name if refused else "ACCEPTED"
 
     def kinds(self, wait_for: UpdateKind, count: int = 1) -> list[str]:
         return [str(UpdateKind(int(u["kind"])).name) for u in self.updates(wait_for, count)]

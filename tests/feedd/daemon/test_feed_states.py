@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 
@@ -29,6 +30,10 @@ def messages(small_day: bytes) -> list[bytes]:
     return split_capture(small_day)[:300]
 
 
+# A first packet that is late finds the alarm raised already.
+UNTIL_SILENT = r"(\+|!\+\*)!"
+
+
 def session_codes(feedd: Feedd) -> str:
     return "".join(chr(code) for code in own_events(feedd.ring(), EventKind.SESSION)["code"])
 
@@ -40,6 +45,7 @@ def test_a_session_begins_with_its_first_packet_and_ends_with_the_venues_word(
     feed.send(1, messages[:20])
     feed.send_count(21, 0xFFFF)
     feedd.wait_for_stat("feedd_end_of_session", 1)
+    feedd.wait_for_stat("feedd_messages_decoded_total", 20)
     assert session_codes(feedd) == "+."
     assert feedd.stat("feedd_messages_decoded_total") == 20
 
@@ -131,12 +137,18 @@ def test_a_silent_feed_raises_an_alarm_once_and_is_greeted_when_it_is_back(
 ) -> None:
     feedd = make_feedd(feed.keys() | QUIET | {"silence_alarm_ms": 150}).start()
     feed.send(1, messages[:5])
+    wait_until(lambda: bool(re.fullmatch(UNTIL_SILENT, session_codes(feedd))), "the alarm")
     feedd.wait_for_stat("feedd_silence_alarms_total", 1)
-    assert feedd.stat("feedd_feed_silent") == 1
-    feed.send_count(6, 0)  # a heartbeat is a sign of life
-    wait_until(lambda: feedd.stat("feedd_feed_silent") == 0, "the feed is back")
+    feedd.wait_for_stat("feedd_feed_silent", 1)
+
+    def back() -> bool:
+        feed.send_count(6, 0)  # a heartbeat is a sign of life
+        return feedd.stat("feedd_feed_silent") == 0
+
+    wait_until(back, "the feed is back")
     feedd.wait_for_stat("feedd_silence_alarms_total", 2)
-    assert session_codes(feedd).startswith("+!*!")
+    wait_until(lambda: session_codes(feedd).endswith("*!"), "the next alarm")
+    assert re.match(UNTIL_SILENT + r"\*!", session_codes(feedd))
 
 
 def test_what_is_not_of_the_session_breaks_no_silence(
@@ -150,11 +162,11 @@ def test_what_is_not_of_the_session_breaks_no_silence(
         feed.send_raw("a", b"noise")
         feed.send(1, messages[:1], lines="b", session="STRAY")
         feed.send(1, messages[:1], lines="b", session="OTHER")
-        return bool(feedd.stat("feedd_feed_silent") == 1)
+        return bool(re.fullmatch(UNTIL_SILENT, session_codes(feedd)))
 
     wait_until(noise, "the alarm")
-    noise()
-    assert session_codes(feedd) == "+!"
+    feedd.wait_for_stat("feedd_feed_silent", 1)
+    assert noise(), session_codes(feedd)
 
 
 def test_after_the_end_of_a_session_silence_is_no_alarm(
@@ -178,8 +190,11 @@ def test_time_passes_in_the_ring_while_the_feed_is_silent(
     before = feedd.stat("feedd_ticks_total")
     feedd.wait_for_stat("feedd_ticks_total", before + 50)
     ticks = own_events(feedd.ring(), EventKind.TICK)
-    steps = np.diff(ticks["publish_ts_ns"].astype(np.int64))
-    assert steps.min() >= 2_000_000 - 500_000
+    stamps = ticks["publish_ts_ns"].astype(np.int64)
+    assert np.median(np.diff(stamps)) >= 2_000_000 - 500_000
+    # Rounds are spaced by their beginning, and one may be taken off its core before it stamps its tick.
+    late = stamps - 2_000_000 * np.arange(len(stamps))
+    assert late[-1] - late[:10].min() >= -500_000, "no more ticks than there was time for"
     assert set(ticks["exchange_ts_ns"][-50:].tolist()) == {int(feedd.ring()["exchange_ts_ns"].max())}
 
 
@@ -211,5 +226,6 @@ def test_reaching_a_capacity_is_counted_and_marks_the_books(
     for first in range(0, len(adds), 20):
         feed.send(first + 1, adds[first : first + 20])
     feedd.wait_for_stat("feedd_messages_decoded_total", len(adds))
+    feedd.wait_for_stat('feedd_capacity_reached_total{of="orders"}', 1)
     assert feedd.stat('feedd_capacity_reached_total{of="orders"}') > 0
     assert int(BookValidity.INVALID_CAPACITY) in feedd.ring()["validity"].tolist()

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_watchd import FakeWatchd
+from fake_watchd import ANSWER_S, FakeWatchd
 from feedd_harness import Feed, Feedd, wait_until
+from stopped import stands_still
 
 from hft.layout.dtypes import DaemonId, LoopState, RegionKind, RegistrationVerdict
+from hft.regions import monotonic_ns
 
 Make = Callable[..., Feedd]
 LOOPS = {0: "feedd-market", 1: "feedd-gateway"}
@@ -24,7 +26,8 @@ def states(feedd: Feedd) -> list[int]:
     return [feedd.progress(loop)["state"] for loop in LOOPS]
 
 
-QUIET_S = 0.3  # 30 heartbeat intervals
+BEATS = 30
+QUIET_S = 0.3  # as many heartbeat intervals
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WAIT_FOR_ANY_THREAD = 0x40000000  # __WALL
 
@@ -44,12 +47,21 @@ def watchd(feedd: Feedd) -> Iterator[FakeWatchd]:
     made.close()
 
 
-def beating_loops(watchd: FakeWatchd, seconds: float = QUIET_S) -> set[int]:
-    """The loops whose beats come within that time; what was on its way before does not count."""
-    time.sleep(0.05)
-    watchd.beats()
-    time.sleep(seconds)
-    return set(watchd.beats()["loop"].tolist())
+def beats_from_now(watchd: FakeWatchd, enough: Callable[[list[int]], bool]) -> list[int]:
+    """The loops whose beats come until there are enough; what was on its way before does not count."""
+    since_ns = monotonic_ns()
+    loops: list[int] = []
+    while not enough(loops):
+        beats = watchd.beats(wait_s=ANSWER_S)
+        assert len(beats) > 0, f"silence after {loops}"
+        loops += beats[beats["sent_ts_ns"] > since_ns]["loop"].tolist()
+        assert monotonic_ns() - since_ns < ANSWER_S * 1e9, loops
+    return loops
+
+
+def both_are_heard(watchd: FakeWatchd) -> bool:
+    """Sooner or later, or it fails."""
+    return set(beats_from_now(watchd, lambda loops: len(set(loops)) == len(LOOPS))) == set(LOOPS)
 
 
 def test_it_registers_with_a_descriptor_that_names_it_and_no_other(feedd: Feedd, watchd: FakeWatchd) -> None:
@@ -91,13 +103,16 @@ def test_beats_come_for_both_loops_and_say_what_the_progress_words_say(
 def test_a_stopped_process_is_silent_and_comes_back(feedd: Feedd, watchd: FakeWatchd) -> None:
     feedd.start()
     watchd.register()
-    assert beating_loops(watchd) == {0, 1}
+    assert both_are_heard(watchd)
     os.kill(feedd.pid, signal.SIGSTOP)
     try:
-        assert beating_loops(watchd) == set()
+        wait_until(lambda: stands_still(feedd.pid), "it stands still")
+        wait_until(lambda: len(watchd.beats(wait_s=QUIET_S)) == 0, "what was on its way is here")
+        time.sleep(QUIET_S)
+        assert len(watchd.beats()) == 0
     finally:
         os.kill(feedd.pid, signal.SIGCONT)
-    assert beating_loops(watchd) == {0, 1}
+    assert both_are_heard(watchd)
 
 
 @contextlib.contextmanager
@@ -122,13 +137,15 @@ def test_one_frozen_loop_is_silent_while_the_other_is_heard(
 ) -> None:
     feedd.start()
     watchd.register()
-    assert beating_loops(watchd) == {0, 1}
+    other = 1 - loop
+    assert both_are_heard(watchd)
     with frozen(feedd.thread_id(LOOPS[loop])):
-        assert beating_loops(watchd) == {1 - loop}
         standing = feedd.progress(loop)["iterations"]
-        assert beating_loops(watchd) == {1 - loop}
+        heard = beats_from_now(watchd, lambda loops: loops.count(other) >= BEATS)
+        assert heard.count(loop) <= 1, "for its last rounds"
+        assert set(beats_from_now(watchd, lambda loops: loops.count(other) >= BEATS)) == {other}
         assert feedd.progress(loop)["iterations"] == standing
-    assert beating_loops(watchd) == {0, 1}
+    assert both_are_heard(watchd)
 
 
 def test_without_watchd_it_runs_says_so_once_and_registers_later(feedd: Feedd) -> None:
@@ -140,7 +157,7 @@ def test_without_watchd_it_runs_says_so_once_and_registers_later(feedd: Feedd) -
     assert feedd.stat("feedd_watchd_registered") == 0
     watchd = FakeWatchd(feedd.control_directory)
     watchd.register()
-    assert beating_loops(watchd) == {0, 1}
+    assert both_are_heard(watchd)
     watchd.close()
 
 
@@ -148,12 +165,12 @@ def test_a_restarted_watchd_gets_it_back(feedd: Feedd) -> None:
     first = FakeWatchd(feedd.control_directory)
     feedd.start()
     first.register()
-    assert beating_loops(first) == {0, 1}
+    assert both_are_heard(first)
     first.close()
     wait_until(lambda: feedd.stat("feedd_watchd_registered") == 0, "it has noticed")
     second = FakeWatchd(feedd.control_directory)
     assert second.register().pid_of_pidfd() == feedd.pid
-    assert beating_loops(second) == {0, 1}
+    assert both_are_heard(second)
     second.close()
 
 
@@ -161,12 +178,16 @@ def test_a_refusal_is_logged_once_per_text_however_often_it_is_repeated(
     feedd: Feedd, watchd: FakeWatchd
 ) -> None:
     feedd.start()
-    for text in (b"not today", b"not today", b"another feedd is registered", b"not today"):
-        watchd.take().answer(int(RegistrationVerdict.REFUSED), text)
+
+    def said() -> list[str]:
+        return [str(line["problem"]).split(": ")[-1] for line in feedd.logged("watchd_not_registered")]
+
+    for text in ("not today", "not today", "another feedd is registered", "not today"):
+        watchd.take().answer(int(RegistrationVerdict.REFUSED), text.encode())
+        wait_until(lambda told=text: told in said(), "it is said")
     watchd.register()
     feedd.wait_for_stat("feedd_watchd_registered", 1)
-    said = [str(line["problem"]).split(": ")[-1] for line in feedd.logged("watchd_not_registered")]
-    assert said == ["not today", "another feedd is registered"]
+    assert said() == ["not today", "another feedd is registered"]
 
 
 def test_its_goodbye_is_in_the_progress_words_before_the_connection_ends(

@@ -52,11 +52,13 @@ def test_it_says_what_it_will_do_records_and_ends_when_told(run, record):
 
 def test_the_limit_ends_it_with_a_code_of_its_own_when_that_is_the_policy(run, record):
     recording = record("--segment-bytes", "1M", "--max-bytes", "2M", "--when-full", "stop").ready()
-    for _ in range(10):
-        if recording.process.poll() is not None:
-            break
+
+    def ended() -> bool:
         run.publish(3000)
         time.sleep(0.05)
+        return recording.process.poll() is not None
+
+    wait_until(ended, "the limit")
     code, log = recording.end(None)
     assert code == 3
     assert "limit of 2,097,152 bytes is reached" in log[-1]["reason"]

@@ -127,7 +127,7 @@ def test_no_cancel_ends_by_itself_and_an_order_filled_meanwhile_is_not_cancelled
 ) -> None:
     client.send(enter(1, price=BID), enter(2, price=BID))
     client.messages(2)
-    venue.ctl("no-cancel", answer="pending", ms=200)
+    venue.ctl("no-cancel", answer="pending", ms=5_000)
     client.send(cancel(1), cancel(2))
     assert [m["type"] for m in client.messages(2)] == ["P", "P"]
     venue.ctl("fill", ref=2)

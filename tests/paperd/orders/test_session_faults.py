@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -25,7 +26,7 @@ def test_a_replay_may_start_earlier_than_asked(venue: RunningVenue, client: Clie
 
 
 def test_a_mute_venue_works_on_and_tells_everything_later(venue: RunningVenue, client: Client) -> None:
-    venue.ctl("mute", what="answers", ms=300)
+    venue.ctl("mute", what="answers", ms=5_000)
     client.send(enter(1, price=ASK))
     with pytest.raises(TimeoutError):
         client.read(0.1)
@@ -52,23 +53,23 @@ def test_a_timed_silence_does_not_end_a_later_one(venue: RunningVenue, client: C
 
 @pytest.mark.parametrize("end", ["hear", "clear"])
 def test_a_client_is_not_silent_because_the_venue_was_deaf(start: Start, end: str) -> None:
-    venue = start("--client-timeout", "0.5")
+    venue = start("--client-timeout", "3")
     client = venue.client()
     venue.ctl("deaf")
     client.send(enter(1, price=BID))
     with pytest.raises(TimeoutError):
-        client.read(1.0)
+        client.read(5.0)
     venue.ctl(end)
     client.expect("A", user_ref=1)
 
 
 def test_a_login_to_a_deaf_venue_is_answered_once_it_hears(start: Start) -> None:
-    venue = start("--login-timeout", "0.5")
+    venue = start("--login-timeout", "3")
     client = Client.connect(venue.address)
     venue.ctl("deaf")
     client.send_packet(login_packet(1))
     with pytest.raises(TimeoutError):
-        client.read(1.0)
+        client.read(5.0)
     venue.ctl("hear")
     assert client.read()[0] == "A"
 
@@ -83,8 +84,10 @@ def test_heartbeats_can_stop(start: Start) -> None:
         client.read(0.4)
     assert client.packets == []
     venue.ctl("unmute")
-    with pytest.raises(TimeoutError):
-        client.read(0.4)
+    end = time.monotonic() + 10
+    while len(client.packets) <= 2 and time.monotonic() < end:
+        with pytest.raises(TimeoutError):
+            client.read(0.4)
     assert len(client.packets) > 2
 
 

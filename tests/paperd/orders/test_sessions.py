@@ -78,19 +78,19 @@ def test_a_number_beyond_the_stream_gets_the_true_next_one(venue: RunningVenue) 
 
 
 def test_the_server_heartbeats_when_idle(start: Start) -> None:
-    client = start("--orders-heartbeat", "0.05").client()
+    client = start("--orders-heartbeat", "0.5").client()
     with pytest.raises(TimeoutError):
-        client.read(0.6)
+        client.read(6)
     assert 4 <= [kind for kind, _ in client.packets].count("H") <= 12
 
 
 def test_a_silent_client_is_dropped_and_a_heartbeating_one_is_not(start: Start) -> None:
-    venue = start("--client-timeout", "0.5")
+    venue = start("--client-timeout", "5")
     silent, alive = venue.client(), Client.connect(venue.address)
     assert silent.read() == ("", b"")
     alive.send_packet(login_packet(1))
-    for _ in range(8):
-        time.sleep(0.15)
+    for _ in range(6):
+        time.sleep(1)
         alive.send_packet(packet("R"))
     alive.send(query())
     assert [m["type"] for m in alive_messages(alive)] == ["S", "Q"]
@@ -169,7 +169,7 @@ def test_a_mirrored_port_gives_everything_to_all(start: Start) -> None:
     assert two.settled() == [], "the orders go with the last connection only"
 
 
-@pytest.mark.parametrize("mode", ["yes", "no", "late:400"])
+@pytest.mark.parametrize("mode", ["yes", "no", "late:5000"])
 def test_cancel_on_disconnect_works_is_absent_or_late(start: Start, mode: str) -> None:
     venue = start("--cancel-on-disconnect", mode)
     client = venue.client()
