@@ -35,11 +35,9 @@ pytest.register_assert_rewrite("moments", "order_world")
 # What measures, starves the machine on purpose, or holds real processes to deadlines in milliseconds has the cores to
 # itself. `make test` runs the rest first, two at a time (Makefile).
 ALONE = (
-    "system", "watchd/process", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
+    "system", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
     "braind/test_process.py", "braind/test_shadow_process.py", "braind/test_controls.py", "braind/test_idle.py",
-    "braind/test_bench_tick.py",
-    "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py", "watchd/exporter/test_main.py",
-    "watchd/test_alert.py", "watchd/test_scribe.py", "contract/test_control.py",
+    "braind/test_bench_tick.py", "hft/test_bench_ring.py", "paperd/test_pacing.py", "paperd/test_replay.py",
 )  # fmt: skip
 
 

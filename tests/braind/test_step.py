@@ -45,7 +45,7 @@ def test_an_intent_says_what_it_was_decided_on(circle, stream):
     assert (np.where(buys, scores[2], scores[0]) >= np.float32(0.36)).all()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     cuts=st.lists(st.integers(0, 1500), max_size=12),

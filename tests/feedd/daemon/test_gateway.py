@@ -67,7 +67,7 @@ def test_a_new_generation_of_intents_is_taken_over(feedd: Feedd) -> None:
     assert second.push(intent_id=3) == PUSHED
     last = second.answers(2)[-1]
     assert (int(last["intent_id"]), int(last["intents_generation"])) == (3, second.region.generation)
-    assert len(feedd.logged("region_attached")) == 2
+    wait_until(lambda: len(feedd.logged("region_attached")) == 2, "both are told of")
 
 
 def test_a_retired_queue_is_let_go(feedd: Feedd) -> None:
