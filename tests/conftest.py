@@ -32,8 +32,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # Harnesses whose assertions judge: what was compared belongs into the report.
 pytest.register_assert_rewrite("moments", "order_world")
 
-# What measures, starves the machine on purpose, or holds real processes to deadlines in milliseconds has the cores to
-# itself. `make test` runs the rest first, two at a time (Makefile).
+# What measures, starves the machine on purpose, or holds real processes to deadlines that a stalled core would break
+# has the cores to itself. `make test` runs the rest first, two at a time (Makefile).
 ALONE = (
     "system", "feedd/test_bench_fence.py", "feedd/test_throughput.py",
     "braind/test_process.py", "braind/test_shadow_process.py", "braind/test_controls.py", "braind/test_idle.py",

@@ -36,6 +36,7 @@ _REGIONS = {
     "updates.ring": RegionKind.UPDATES_RING, "market.board": RegionKind.MARKET_BOARD,
 }  # fmt: skip
 _FILLED, _BROKEN, _POSITION = int(UpdateKind.FILLED), int(UpdateKind.BROKEN), int(UpdateKind.POSITION)
+_SENT = int(UpdateKind.SENT)
 _VALID = int(BookValidity.VALID)
 _ENTRY_BYTES = GATEWAY_POSITION.itemsize
 _READS_MAX = 8
@@ -157,9 +158,8 @@ class TallyEyes:
         while left > 0 and (count := reader.poll(left)):
             records = ring.records(ORDER_UPDATE)[reader.start : reader.start + count]
             kinds = records["kind"]
-            counts = (
-                (kinds == _FILLED) | (kinds == _BROKEN) | (kinds == _POSITION) | (records["in_window"] != 0)
-            )
+            caught = (kinds == _SENT) & (records["in_window"] != 0)
+            counts = (kinds == _FILLED) | (kinds == _BROKEN) | (kinds == _POSITION) | caught
             chosen = records[counts]  # a copy
             if not reader.validate():
                 break
@@ -187,7 +187,7 @@ class TallyEyes:
             self._tally.moved(sequence, instrument_id, side, quantity, price, broken=kind == _BROKEN)
         elif kind == _POSITION:
             self._tally.restarted(sequence, instrument_id)
-        if record["in_window"]:
+        elif kind == _SENT:
             named = (int(record[name]) for name in ("order_id", "instrument_id", "epoch", "venue_token"))
             self._tally.caught(WindowOrder(*named))
 

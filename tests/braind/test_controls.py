@@ -160,6 +160,7 @@ def test_progress_moves_while_an_instrument_is_being_looked_up(watched, feedd_si
     beats = watchd.beats()
     meanwhile = beats[(beats["consumed"] == 0) & (beats["lag_records"] > 0)]["iterations"]
     print(f"rounds with everything waiting: {meanwhile.tolist()}")
+    assert len(meanwhile) > 0, "the link's thread had no core for as long as the look-up lasts"
     assert meanwhile[-1] - meanwhile[0] >= ROUNDS
     feedd.retire()
 
@@ -273,6 +274,7 @@ def test_progress_moves_while_a_large_ring_is_being_mapped(watched, feedd_side, 
         warnings.warn(text, stacklevel=1)
         wait_until(lambda: braind.value("braind_state") == 1, "braind to wait for the next feed")
     print(text)
+    assert rounds, "the link's thread had no core for as long as the mapping lasts"
     assert rounds[-1] - rounds[0] > 2, "a loop that maps it itself makes one before it, and none meanwhile"
 
 

@@ -38,6 +38,8 @@ HERE = Path(__file__).parent
 DEADLINE_S = 60.0
 START_S = 240.0  # of what may have to be compiled first
 DAEMONS = ("watchd", "feedd", "braind")
+# All that nobody keeps while his core stands still.
+DEADLINES = ("deadline_ms", "stall_deadline_ms", "heartbeat_deadline_ms", "lease_ms")
 STANDINS = ("standin", "trader", "quoter")  # programs beside this file that take braind's place
 
 

@@ -178,6 +178,7 @@ def test_orders_in_the_window_are_named(feedd: OrderStandin, eyes: TallyEyes) ->
     eyes.look(MS)
     feedd.tell(UpdateKind.SENT, 3, order_id=77, epoch=4, venue_token=5, in_window=1)
     feedd.tell(UpdateKind.SENT, 3, order_id=78, epoch=4)
+    feedd.tell(UpdateKind.WOULD_SEND, 3, order_id=79, epoch=4, in_window=1)  # without a venue nothing is sent
     (order,) = eyes.look(2 * MS).in_window
     assert (order.order_id, order.instrument_id, order.epoch, order.venue_token) == (77, 3, 4, 5)
 

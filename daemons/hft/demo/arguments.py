@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_deadline,
         default=prepare.DEADLINE_MS,
         metavar="N",
-        help="watchd's deadline for a silent loop (%(default)s; a server with isolated cores: 30)",
+        help="watchd's deadline for a silent loop (%(default)s; a server with isolated cores: 30), and from 300 on "
+        "for one that consumes nothing and for heartbeats",
     )
     add(
         "--strategy",

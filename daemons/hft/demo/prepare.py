@@ -38,9 +38,8 @@ SHOWN_INSTRUMENTS = 8
 # All of the demo shares its cores with whatever else runs there, on a virtual machine with whatever else runs on its
 # host: whole cores stand still for 100 ms and more. A server with isolated cores keeps the default of 30 ms.
 DEADLINE_MS = 200
-SLOWER_DEADLINES_MS = (
-    300  # of what a loop consumes and of heartbeats: as a server's, or as long as the loops'
-)
+# Of what a loop consumes and of heartbeats: as a server's, or the same when that is longer.
+SLOWER_DEADLINES_MS = 300
 LEASES_A_DEADLINE = 3
 REALTIME_PRIORITY = 10
 # So that a replay of a short recorded run can start in its middle, too.

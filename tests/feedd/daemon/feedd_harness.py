@@ -46,7 +46,7 @@ WORKERS_MAX, PORTS = 6, range(20_000, 32_000)  # below those that the kernel giv
 
 
 def _ports_of_this_worker() -> Iterator[int]:
-    """Each worker of a run has its own, and each run begins elsewhere."""
+    """Each of six workers of a run has its own, and each run begins elsewhere."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
     share = len(PORTS) // WORKERS_MAX
     mine = PORTS[worker * share : (worker + 1) * share]

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -75,7 +76,10 @@ def kill_in_time(
     dead_s, done = kill_and_measure(suite, *words)
     if dead_s <= limit_s:
         return dead_s, done
-    print(f"{dead_s:.3f} s from exec to dead, more than {limit_s} s: tried again")
+    warnings.warn(
+        f"exit code {done.returncode} and {dead_s:.3f} s from exec to dead, more than {limit_s} s: tried again",
+        stacklevel=1,
+    )
     undo()
     suite.wait_for_state("killed")
     clear_by_command(suite)

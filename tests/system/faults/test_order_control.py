@@ -11,7 +11,7 @@ import pytest
 from suite import BIN, START_S, Interrupted, Suite, free_port, wait_until
 
 log = logging.getLogger(__name__)
-RESTING, TRIES = 200, 3
+RESTING, TRIES = 200, 2
 RISK: dict[str, object] = {
     "order_quantity_max": 1000, "order_notional_max": 10**7, "position_max": 100_000, "gross_notional_max": 10**9,
     "open_orders_max": RESTING, "unacknowledged_max": 500, "loss_max": 10**6, "price_collar_bps": 5000,

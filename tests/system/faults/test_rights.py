@@ -19,7 +19,7 @@ import pytest
 from material import Material
 from outcome import check_killed, check_nothing_passed_since_closing
 from people import STRANGER, Identity, People, operator
-from suite import Suite, wait_until
+from suite import DEADLINES, Suite, wait_until
 
 from hft.layout.dtypes import CloseReason
 from watchd.states import SuiteState
@@ -61,7 +61,7 @@ json.dump(found, sys.stdout)
 def house(material: Material, three_users: People) -> Iterator[Suite]:
     """With long deadlines: while rights are looked at, much is started, and nobody is to be killed."""
     made = Suite(material, three_users)
-    made.configure(deadline_ms=LONG_MS, lease_ms=LONG_MS)
+    made.configure(**dict.fromkeys(DEADLINES, LONG_MS))
     yield made
     made.end()
 
@@ -71,7 +71,7 @@ def soon(house: Suite) -> None:
     """From here on with deadlines as in other tests: who is stopped is to be killed."""
     if house.alive("watchd"):
         house.stop("watchd")
-    house.configure(deadline_ms=500, lease_ms=500)
+    house.configure(deadline_ms=500, stall_deadline_ms=2000, heartbeat_deadline_ms=2000, lease_ms=500)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from material import Material
-from suite import Suite, wait_until
+from suite import DEADLINES, Suite, wait_until
 
 from hft.layout.dtypes import LoopState
 from hft.regions import monotonic_ns
@@ -60,7 +60,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> WallClock:
 def armed(material: Material, shim: Path, clock: WallClock) -> Iterator[Suite]:
     made = Suite(material)
     made.environment = {"LD_PRELOAD": str(shim), "HFT_TEST_WALL_CLOCK": str(clock._path)}
-    made.configure(deadline_ms=LEASE_MS, lease_ms=LEASE_MS)
+    made.configure(**dict.fromkeys(DEADLINES, LEASE_MS))
     try:
         yield made.armed()
     finally:

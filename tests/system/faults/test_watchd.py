@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from outcome import check_killed, check_nothing_passed_since, check_nothing_passed_since_closing
-from suite import BIN, Suite, wait_until
+from suite import BIN, DEADLINES, Suite, wait_until
 
 from hft.layout.dtypes import CloseReason
 from hft.regions import monotonic_ns
@@ -179,7 +179,7 @@ def test_starved_for_longer_than_the_lease_it_disarms_and_blames_nobody(
 
 def test_a_second_instance_of_each_daemon_refuses_and_names_the_first(house: Suite) -> None:
     """The installed commands, braind's own included: it takes its lock before it loads anything."""
-    with other_deadlines(house, deadline_ms=5000, lease_ms=5000):  # three of them start while it is armed
+    with other_deadlines(house, **dict.fromkeys(DEADLINES, 5000)):  # three of them start while it is armed
         armed = house.armed("standin")
         for name in ("watchd", "feedd", "braind"):
             second = armed.spawn("second", [BIN / name, "--config", armed.config])

@@ -99,7 +99,7 @@ void FenceWatch::report(const FenceSnapshot& seen, std::uint64_t now_ns) noexcep
     store_word(state_, FENCE_OPEN, reported_.open = open);
     stats_.fence_open.set(open);
   }
-  // After `fence_open`: whoever reads that a veto is seen reads a closed fence, too.
+  // After `fence_open`: whoever reads that a veto came reads a closed fence, too.
   if (vetoes != reported_.vetoes) store_word(state_, VETO_SEEN, reported_.vetoes = vetoes);
   report_epoch_end(seen, refusal, now_ns);
 }

@@ -127,14 +127,15 @@ void GatewayAgent::close_queue() noexcept {
 unsigned GatewayAgent::answer_intents(unsigned count_max) noexcept {
   schema::OrderIntent intent;
   unsigned count = 0;
+  bool sent = false;
   while (count < count_max && consumer_.pop(intent)) {
-    answer(intent);
+    sent = answer(intent) || sent;
     ++count;
   }
   waiting_ = count == count_max ? waiting_intents() : 0;
   if (count != 0) {
     answered_ += count;
-    if (orders_ != nullptr) orders_->desk().store_figures();
+    if (sent) orders_->desk().store_figures();
     store_word(state_, UPDATES_WATERMARK, updates_.sequence());
     store_word(state_, INTENTS_REFUSED, refused_);
     store_word(state_, INTENTS_WOULD_SEND, would_send_);
@@ -143,16 +144,18 @@ unsigned GatewayAgent::answer_intents(unsigned count_max) noexcept {
   return count;
 }
 
-void GatewayAgent::answer(const schema::OrderIntent& intent) noexcept {
+// True: it is on the wire.
+bool GatewayAgent::answer(const schema::OrderIntent& intent) noexcept {
   const std::uint64_t now_ns = clock_();
   if (const RefusalReason reason = judge(intent, now_ns); reason != RefusalReason::NONE) {
-    return refuse(intent, reason, now_ns);
+    refuse(intent, reason, now_ns);
+    return false;
   }
   if (orders_ != nullptr) {
     RefusalReason reason = orders_->refusal(intent, now_ns);
     if (reason == RefusalReason::NONE) reason = send(intent, Sender::QUEUE, now_ns);
     if (reason != RefusalReason::NONE) refuse(intent, reason, clock_());
-    return;
+    return reason == RefusalReason::NONE;
   }
   const std::uint64_t sent_ns = clock_();
   ++would_send_;
@@ -160,7 +163,8 @@ void GatewayAgent::answer(const schema::OrderIntent& intent) noexcept {
   stats_.order_check_ns.record(sent_ns - now_ns);
   const bool closed = order_refusal(look(sent_ns), intent, false, sent_ns) != RefusalReason::NONE;
   stats_.in_window.add(closed);
-  publish(intent, RefusalReason::NONE, sent_ns, closed);
+  publish(intent, RefusalReason::NONE, sent_ns, closed && intent.action() != schema::IntentAction::CANCEL);
+  return false;
 }
 
 void GatewayAgent::refuse(const schema::OrderIntent& intent, RefusalReason reason, std::uint64_t now_ns) noexcept {

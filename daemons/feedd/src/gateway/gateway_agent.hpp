@@ -55,7 +55,7 @@ class GatewayAgent {
   void take_intents() noexcept;
   void close_queue() noexcept;
   unsigned answer_intents(unsigned count_max) noexcept;
-  void answer(const schema::OrderIntent& intent) noexcept;
+  bool answer(const schema::OrderIntent& intent) noexcept;
   void refuse(const schema::OrderIntent& intent, schema::RefusalReason reason, std::uint64_t now_ns) noexcept;
   schema::RefusalReason send(const schema::OrderIntent& intent, Sender sender, std::uint64_t now_ns) noexcept;
   unsigned close_positions() noexcept;

@@ -50,7 +50,7 @@ class WatchdLink {
   // Hangs up and joins, within milliseconds. Idempotent. In a forked child, which has no such thread, it does nothing.
   void close() noexcept;
 
-  [[nodiscard]] bool registered() const noexcept { return registered_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool registered() const noexcept { return registered_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t beats_sent() const noexcept { return beats_sent_.load(std::memory_order_relaxed); }
   // Why it is not registered, for people; empty while it is.
   [[nodiscard]] std::string refusal() const;
