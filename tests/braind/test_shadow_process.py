@@ -241,12 +241,10 @@ def test_quotes_are_taken_back_when_the_market_goes(start, feedd_side):
     market = Market(feedd)
     market.run(20)
     quotes_at_rest(braind, feedd, market)
-    resting = len(feedd.venue.orders)
     gap = np.zeros_like(market.events[:1])
     gap["kind"] = int(EventKind.GAP)
     publish(feedd, gap)
     wait_until(lambda: len(feedd.trade_all()) and not feedd.venue.orders, "every quote to be cancelled")
-    assert resting > 0
     braind.wait_for("braind_withdrawals_total", 1)
     feedd.retire()
 
